@@ -77,6 +77,9 @@ type StepStopping struct {
 	Outcome job.Outcome `json:"outcome"`
 	RC      int         `json:"rc"`
 	Reason  string      `json:"reason"`
+	// KeepResult: the container had printed a usable result by then, which
+	// counts in place of Outcome.
+	KeepResult bool `json:"keep_result,omitempty"`
 }
 
 // StepFinished is the end of a visit of a step.
@@ -93,6 +96,8 @@ type StepFinished struct {
 	Context *job.Values `json:"context,omitempty"`
 	// ExitCode is the container's, nil when no container ended.
 	ExitCode *int `json:"exit_code,omitempty"`
+	// Clean: no container was made, so none has to be removed.
+	Clean bool `json:"clean,omitempty"`
 	// Warnings are oddities that did not change the outcome.
 	Warnings []string `json:"warnings,omitempty"`
 }

@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"gitlab.com/f5-pwe/kog/v3/event"
+	"gitlab.com/f5-pwe/kog/v3/executor"
+	"gitlab.com/f5-pwe/kog/v3/job"
+)
+
+// step carries the open step on from wherever it stands to its StepFinished.
+func (r *run) step(ctx context.Context) error {
+	open := *r.state.Open
+	switch {
+	case open.Handle != nil:
+		return r.reattach(ctx, open)
+	case open.Stopping != nil:
+		// It was decided to end the step before its start was confirmed.
+		return r.finishStep(ctx, nil, stopped(open))
+	case r.interrupted():
+		return r.finishStep(ctx, nil, notRun(open, rcInterrupted, "interrupted before it started"))
+	}
+	if why := r.refuse(open); why != "" {
+		return r.finishStep(ctx, nil, notRun(open, rcNotRun, why))
+	}
+	return r.start(ctx, open)
+}
+
+// started is what bringing a container up gave.
+type started struct {
+	proc  executor.Process
+	image executor.Image
+	// clean: no container can exist.
+	clean bool
+	err   error
+}
+
+// start brings the container up, within the start timeout, unless an
+// interrupt comes first.
+func (r *run) start(ctx context.Context, open event.OpenStep) error {
+	upCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	up := make(chan started, 1)
+	state := r.state
+	go func() { up <- r.bringUp(upCtx, open, state) }()
+
+	limit := orDefault(r.state.Started.Options.StartTimeout, DefaultStartTimeout)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	stop := event.StepStopping{Attempt: open.Attempt, Outcome: job.Abort}
+	select {
+	case got := <-up:
+		return r.cameUp(ctx, open, got)
+	case <-ctx.Done():
+		cancel()
+		<-up
+		return fmt.Errorf("run %s: left as it is: %w", r.id, context.Cause(ctx))
+	case <-timer.C:
+		stop.RC, stop.Reason = rcNotRun, fmt.Sprintf("did not start within %s", limit)
+	case <-r.cfg.Interrupt:
+		stop.RC, stop.Reason = rcInterrupted, "interrupted while it was starting"
+	}
+	if err := r.write(ctx, stop); err != nil {
+		cancel()
+		<-up
+		return err
+	}
+	cancel()
+	got := <-up
+	fin := stopped(*r.state.Open)
+	fin.Clean = got.clean
+	return r.finishStep(ctx, got.proc, fin)
+}
+
+// bringUp makes the image available and starts the container. It runs beside
+// the loop and must not touch r.state.
+func (r *run) bringUp(ctx context.Context, open event.OpenStep, s event.State) started {
+	tell := r.progress(ctx, open, s)
+	ref := open.Image
+	if pinned, ok := s.Images[ref]; ok {
+		ref = pinned
+	}
+	img, err := r.cfg.Executor.Resolve(ctx, executor.ImageRequest{
+		Ref: ref, Pull: executor.PullPolicy(s.Started.Options.Pull), Progress: tell,
+	})
+	if err != nil {
+		return started{clean: true, err: err}
+	}
+	spec, err := r.spec(open, img)
+	if err != nil {
+		return started{clean: true, err: err}
+	}
+	spec.Progress = tell
+	if err := spec.Check(); err != nil {
+		return started{clean: true, err: err}
+	}
+	proc, err := r.cfg.Executor.Start(ctx, spec)
+	return started{proc: proc, image: img, err: err}
+}
+
+// cameUp goes on after bringUp ended by itself. A container that could not be
+// brought up is the step's abort, unless that was because ctx ended.
+func (r *run) cameUp(ctx context.Context, open event.OpenStep, got started) error {
+	if got.err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("run %s: left as it is: %w", r.id, context.Cause(ctx))
+		}
+		fin := notRun(open, rcNotRun, fmt.Sprintf("cannot start: %v", got.err))
+		fin.Clean = got.clean
+		return r.finishStep(ctx, nil, fin)
+	}
+	handle, err := json.Marshal(got.proc.Handle())
+	if err != nil {
+		return fmt.Errorf("encode handle of %s: %w", open.ContainerID, err)
+	}
+	err = r.write(ctx, event.StepStarted{
+		Attempt: open.Attempt, Handle: handle, Image: open.Image, Pinned: got.image.Pinned,
+	})
+	if err != nil {
+		return err
+	}
+	return r.watch(ctx, *r.state.Open, got.proc)
+}
+
+// reattach finds the container of a step that an earlier process started.
+func (r *run) reattach(ctx context.Context, open event.OpenStep) error {
+	var proc executor.Process
+	err := retry(ctx, func() (err error) {
+		proc, err = attach(ctx, r.cfg.Executor, open.Handle)
+		return err
+	})
+	switch {
+	case errors.Is(err, executor.ErrNotFound):
+		return r.finishStep(ctx, nil, conclude(open, ended{err: err}, nil))
+	case err != nil:
+		return fmt.Errorf("run %s: find container %s again: %w", r.id, open.ContainerID, err)
+	}
+	return r.watch(ctx, open, proc)
+}
+
+// finishStep writes the end of a step, then has its container removed.
+func (r *run) finishStep(ctx context.Context, proc executor.Process, fin event.StepFinished) error {
+	if err := r.write(ctx, fin); err != nil {
+		return err
+	}
+	if fin.Clean {
+		return nil
+	}
+	leftover := r.state.Leftovers[len(r.state.Leftovers)-1]
+	return r.remove(ctx, removal{leftover: leftover, proc: proc, labels: r.attemptLabels(fin.Attempt)})
+}
+
+func attach(ctx context.Context, exec executor.Executor, raw json.RawMessage) (executor.Process, error) {
+	var h executor.Handle
+	if err := json.Unmarshal(raw, &h); err != nil {
+		return nil, fmt.Errorf("decode handle: %w", err)
+	}
+	return exec.Attach(ctx, h)
+}
+
+// retries of calls to an engine that does not answer: 100 ms, doubled each
+// time, about 50 seconds in all. A call that held for retryReset begins the
+// count anew.
+const (
+	retryFirst = 100 * time.Millisecond
+	retryTries = 9
+	retryReset = time.Minute
+)
+
+// retry calls f again while it fails, except with ErrNotFound or when ctx ends.
+func retry(ctx context.Context, f func() error) error {
+	wait := retryFirst
+	for try := 1; ; try++ {
+		began := time.Now()
+		err := f()
+		if time.Since(began) >= retryReset {
+			try, wait = 1, retryFirst
+		}
+		if err == nil || errors.Is(err, executor.ErrNotFound) || try == retryTries || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(wait):
+		}
+		wait *= 2
+	}
+}
