@@ -8,6 +8,7 @@ package job
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -106,6 +107,16 @@ func (a *Action) Reference() string {
 		return a.Image + "@" + a.Version
 	}
 	return a.Image + ":" + a.Version
+}
+
+// isDigest recognises algorithm:hex as in the OCI image specification,
+// "Descriptors, digests".
+func isDigest(s string) bool {
+	algo, hex, ok := strings.Cut(s, ":")
+	if !ok || algo == "" || len(hex) < 32 {
+		return false
+	}
+	return strings.Trim(hex, "0123456789abcdef") == ""
 }
 
 // Cursor is a place in a job: a step of a workflow.

@@ -1,71 +1,96 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 )
 
+const (
+	// maxSuggested is the length in bytes up to which a name gets a suggestion.
+	maxSuggested = 64
+	// maxCompared is how many names of a fitting length one name is compared
+	// with, so that a suggestion never takes long.
+	maxCompared = 5000
+)
+
 func keys[M ~map[string]V, V any](m M) []string { return slices.Sorted(maps.Keys(m)) }
 
-// suggest gives ` (did you mean "x"?)` for the nearest of the known names, or
-// nothing when none is near enough to be a slip of the fingers.
-func suggest(name string, known []string) string {
-	if best := nearest(name, known); best != "" {
+// suggestion is the hint at the nearest of the known names. It is only
+// computed when it is printed.
+type suggestion struct {
+	name  string
+	known []string
+}
+
+func suggest(name string, known []string) suggestion { return suggestion{name, known} }
+
+// String gives ` (did you mean "x"?)`, or nothing when no known name is near
+// enough to be a slip of the fingers.
+func (s suggestion) String() string {
+	if best := nearest(s.name, s.known); best != "" {
 		return fmt.Sprintf(" (did you mean %q?)", best)
 	}
 	return ""
 }
 
+// nearest finds the known name with the smallest distance, the first of them
+// when there are several. One edit is allowed for three characters, but at
+// least three characters have to be there: every short name is near another.
+// Upper and lower case do not count. When none is that near, a name that goes
+// on where the other ends will do.
 func nearest(name string, known []string) string {
-	best, bestDist := "", max(1, len(name)/3)+1
+	if len(name) > maxSuggested {
+		return ""
+	}
+	lower := []rune(strings.ToLower(name))
+	best, extended, limit, compared := "", "", len(lower)/3, 0
 	for _, k := range known {
 		if strings.EqualFold(k, name) && k != name {
 			return k
 		}
-		if diff := len(k) - len(name); diff >= bestDist || -diff >= bestDist {
+		if k == name || len(k) > 2*maxSuggested || compared == maxCompared {
 			continue
 		}
-		if d := distance(name, k); d < bestDist {
-			best, bestDist = k, d
+		if min(len(k), len(name)) >= 3 && (strings.HasPrefix(k, name) || strings.HasPrefix(name, k)) {
+			extended = cmp.Or(extended, k)
+		}
+		other := []rune(strings.ToLower(k))
+		if diff := len(other) - len(lower); diff > limit || -diff > limit {
+			continue
+		}
+		compared++
+		// From the first hit on only a nearer name is better.
+		if d := distance(lower, other); d <= limit {
+			best, limit = k, d-1
 		}
 	}
-	return best
+	return cmp.Or(best, extended)
 }
 
 // distance is the optimal string alignment distance: edits and swaps of
 // neighbours.
-func distance(a, b string) int {
-	ra, rb := []rune(a), []rune(b)
-	rows := [3][]int{make([]int, len(rb)+1), make([]int, len(rb)+1), make([]int, len(rb)+1)}
+func distance(a, b []rune) int {
+	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
 	for j := range rows[1] {
 		rows[1][j] = j
 	}
-	for i, ca := range ra {
+	for i, ca := range a {
 		prev2, prev, cur := rows[0], rows[1], rows[2]
 		cur[0] = i + 1
-		for j, cb := range rb {
+		for j, cb := range b {
 			cost := 1
 			if ca == cb {
 				cost = 0
 			}
 			cur[j+1] = min(prev[j+1]+1, cur[j]+1, prev[j]+cost)
-			if i > 0 && j > 0 && ca == rb[j-1] && ra[i-1] == cb {
+			if i > 0 && j > 0 && ca == b[j-1] && a[i-1] == cb {
 				cur[j+1] = min(cur[j+1], prev2[j-1]+1)
 			}
 		}
 		rows[0], rows[1], rows[2] = prev, cur, prev2
 	}
-	return rows[1][len(rb)]
-}
-
-// isDigest recognises algorithm:hex as in the OCI image specification,
-// "Descriptors, digests".
-func isDigest(s string) bool {
-	algo, hex, ok := strings.Cut(s, ":")
-	if !ok || algo == "" || len(hex) < 32 {
-		return false
-	}
-	return strings.Trim(hex, "0123456789abcdef") == ""
+	return rows[1][len(b)]
 }

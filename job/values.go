@@ -30,15 +30,21 @@ func DecodeValues(data []byte) (Values, error) {
 	return v, nil
 }
 
-// UnmarshalJSON keeps numbers exact.
+// UnmarshalJSON keeps numbers exact. It replaces v: nothing of an earlier
+// value stays.
 func (v *Values) UnmarshalJSON(data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	return dec.Decode((*map[string]any)(v))
+	var fresh map[string]any
+	if err := dec.Decode(&fresh); err != nil {
+		return err
+	}
+	*v = fresh
+	return nil
 }
 
-// Lookup finds the value at a dotted path; a number indexes a list. A null
-// counts as present.
+// Lookup finds the value at a dotted path; a number indexes a list, from 0. A
+// null counts as present. Keys that hold a dot cannot be reached.
 func (v Values) Lookup(path string) (any, bool) {
 	var at any = map[string]any(v)
 	for part := range strings.SplitSeq(path, ".") {
@@ -50,8 +56,8 @@ func (v Values) Lookup(path string) (any, bool) {
 			}
 			at = next
 		case []any:
-			i, err := strconv.Atoi(part)
-			if err != nil || i < 0 || i >= len(node) {
+			i, err := strconv.ParseUint(part, 10, 31)
+			if err != nil || int(i) >= len(node) {
 				return nil, false
 			}
 			at = node[i]
