@@ -98,7 +98,7 @@ func Run(ctx context.Context, cfg Config, s event.State, opening event.Payload, 
 	r.cleaner = newCleaner(ctx, cfg.Executor)
 	defer r.cleaner.close()
 	for _, l := range r.state.Leftovers {
-		if err := r.remove(ctx, removal{leftover: l, labels: r.attemptLabels(l.Attempt)}); err != nil {
+		if err := r.remove(ctx, removal{leftover: l, labels: attemptLabels(r.id, l.Attempt)}); err != nil {
 			return r.state, err
 		}
 	}

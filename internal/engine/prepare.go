@@ -47,16 +47,28 @@ func unmet(req job.Requirements, env map[string]string, values job.Values) []str
 	return missing
 }
 
+// visit is one visit of a step, as it is known when the step begins. It is a
+// value: whoever brings the container up works on it beside the loop.
+type visit struct {
+	cfg   Config
+	state event.State
+	open  event.OpenStep
+}
+
+func (r *run) visit(open event.OpenStep) visit {
+	return visit{cfg: r.cfg, state: r.state, open: open}
+}
+
 // refuse says why a step cannot run at all, or "".
-func (r *run) refuse(open event.OpenStep) string {
-	act, ok := r.cfg.Job.Actions[open.Action]
+func (v visit) refuse() string {
+	act, ok := v.cfg.Job.Actions[v.open.Action]
 	if !ok {
-		return fmt.Sprintf("action %q is not defined", open.Action)
+		return fmt.Sprintf("action %q is not defined", v.open.Action)
 	}
-	env := environment(r.cfg.BaseEnv, act, r.cfg.Env)
-	values := r.state.Values
+	env := environment(v.cfg.BaseEnv, act, v.cfg.Env)
+	values := v.state.Values
 	if len(act.Requirements.ContextPaths) > 0 {
-		doc, err := action.Document(values, r.stamp(open))
+		doc, err := action.Document(values, v.stamp())
 		if err == nil {
 			values, err = job.DecodeValues(doc)
 		}
@@ -65,23 +77,23 @@ func (r *run) refuse(open event.OpenStep) string {
 		}
 	}
 	if missing := unmet(act.Requirements, env, values); len(missing) > 0 {
-		return fmt.Sprintf("requirements of action %q are not met: missing %s", open.Action, strings.Join(missing, ", "))
+		return fmt.Sprintf("requirements of action %q are not met: missing %s", v.open.Action, strings.Join(missing, ", "))
 	}
 	return ""
 }
 
-func (r *run) stamp(open event.OpenStep) action.Stamp {
+func (v visit) stamp() action.Stamp {
 	s := action.Stamp{
-		CorrelationID: r.state.Started.CorrelationID,
-		RunID:         r.state.RunID,
-		TaskName:      r.state.Started.Task,
-		Workflow:      open.At.Workflow,
-		StepName:      open.At.Step,
-		ActionName:    open.Action,
-		Logging:       r.cfg.Logging,
-		StepResults:   make([]action.StepResult, len(r.state.Results)),
+		CorrelationID: v.state.Started.CorrelationID,
+		RunID:         v.state.RunID,
+		TaskName:      v.state.Started.Task,
+		Workflow:      v.open.At.Workflow,
+		StepName:      v.open.At.Step,
+		ActionName:    v.open.Action,
+		Logging:       v.cfg.Logging,
+		StepResults:   make([]action.StepResult, len(v.state.Results)),
 	}
-	for i, res := range r.state.Results {
+	for i, res := range v.state.Results {
 		s.StepResults[i] = action.StepResult{
 			Workflow: res.At.Workflow, StepName: res.At.Step, ActionName: res.Action,
 			Result: res.Outcome, RC: res.RC, Message: res.Message,
@@ -91,8 +103,8 @@ func (r *run) stamp(open event.OpenStep) action.Stamp {
 }
 
 // spec puts together what the executor is to start.
-func (r *run) spec(open event.OpenStep, img executor.Image) (executor.Spec, error) {
-	doc, err := action.Document(r.state.Values, r.stamp(open))
+func (v visit) spec(img executor.Image) (executor.Spec, error) {
+	doc, err := action.Document(v.state.Values, v.stamp())
 	if err != nil {
 		return executor.Spec{}, err
 	}
@@ -106,31 +118,31 @@ func (r *run) spec(open event.OpenStep, img executor.Image) (executor.Spec, erro
 	if err != nil {
 		return executor.Spec{}, err
 	}
-	env := environment(r.cfg.BaseEnv, r.cfg.Job.Actions[open.Action], r.cfg.Env)
+	env := environment(v.cfg.BaseEnv, v.cfg.Job.Actions[v.open.Action], v.cfg.Env)
 	delete(env, action.EnvContext)
 	maps.Copy(env, delivery.Env)
 	return executor.Spec{
-		ID:      open.ContainerID,
+		ID:      v.open.ContainerID,
 		Image:   img.Pinned,
 		Env:     env,
 		Stdin:   delivery.Stdin,
 		Files:   []executor.File{{Path: delivery.Path, Data: doc}},
-		Volumes: slices.Clone(r.cfg.Volumes),
-		Network: r.state.Started.Options.Network,
-		Labels:  r.labels(open),
+		Volumes: slices.Clone(v.cfg.Volumes),
+		Network: v.state.Started.Options.Network,
+		Labels:  v.labels(),
 	}, nil
 }
 
-func (r *run) labels(open event.OpenStep) map[string]string {
-	labels := r.attemptLabels(open.Attempt)
-	labels[LabelCorrelation] = r.state.Started.CorrelationID
-	labels[LabelJob] = r.state.Started.Task
-	labels[LabelWorkflow] = open.At.Workflow
-	labels[LabelStep] = open.At.Step
+func (v visit) labels() map[string]string {
+	labels := attemptLabels(v.state.RunID, v.open.Attempt)
+	labels[LabelCorrelation] = v.state.Started.CorrelationID
+	labels[LabelJob] = v.state.Started.Task
+	labels[LabelWorkflow] = v.open.At.Workflow
+	labels[LabelStep] = v.open.At.Step
 	return labels
 }
 
 // attemptLabels find the container of one attempt.
-func (r *run) attemptLabels(attempt int) map[string]string {
-	return map[string]string{LabelRun: r.id, LabelAttempt: strconv.Itoa(attempt)}
+func attemptLabels(runID string, attempt int) map[string]string {
+	return map[string]string{LabelRun: runID, LabelAttempt: strconv.Itoa(attempt)}
 }

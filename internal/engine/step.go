@@ -24,7 +24,7 @@ func (r *run) step(ctx context.Context) error {
 	case r.interrupted():
 		return r.finishStep(ctx, nil, notRun(open, rcInterrupted, "interrupted before it started"))
 	}
-	if why := r.refuse(open); why != "" {
+	if why := r.visit(open).refuse(); why != "" {
 		return r.finishStep(ctx, nil, notRun(open, rcNotRun, why))
 	}
 	return r.start(ctx, open)
@@ -45,8 +45,8 @@ func (r *run) start(ctx context.Context, open event.OpenStep) error {
 	upCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	up := make(chan started, 1)
-	state := r.state
-	go func() { up <- r.bringUp(upCtx, open, state) }()
+	v, tell := r.visit(open), r.progress(ctx, open, r.state)
+	go func() { up <- v.bringUp(upCtx, tell) }()
 
 	limit := orDefault(r.state.Started.Options.StartTimeout, DefaultStartTimeout)
 	timer := time.NewTimer(limit)
@@ -77,20 +77,19 @@ func (r *run) start(ctx context.Context, open event.OpenStep) error {
 }
 
 // bringUp makes the image available and starts the container. It runs beside
-// the loop and must not touch r.state.
-func (r *run) bringUp(ctx context.Context, open event.OpenStep, s event.State) started {
-	tell := r.progress(ctx, open, s)
-	ref := open.Image
-	if pinned, ok := s.Images[ref]; ok {
+// the loop.
+func (v visit) bringUp(ctx context.Context, tell func(executor.Progress)) started {
+	ref := v.open.Image
+	if pinned, ok := v.state.Images[ref]; ok {
 		ref = pinned
 	}
-	img, err := r.cfg.Executor.Resolve(ctx, executor.ImageRequest{
-		Ref: ref, Pull: executor.PullPolicy(s.Started.Options.Pull), Progress: tell,
+	img, err := v.cfg.Executor.Resolve(ctx, executor.ImageRequest{
+		Ref: ref, Pull: executor.PullPolicy(v.state.Started.Options.Pull), Progress: tell,
 	})
 	if err != nil {
 		return started{clean: true, err: err}
 	}
-	spec, err := r.spec(open, img)
+	spec, err := v.spec(img)
 	if err != nil {
 		return started{clean: true, err: err}
 	}
@@ -98,7 +97,7 @@ func (r *run) bringUp(ctx context.Context, open event.OpenStep, s event.State) s
 	if err := spec.Check(); err != nil {
 		return started{clean: true, err: err}
 	}
-	proc, err := r.cfg.Executor.Start(ctx, spec)
+	proc, err := v.cfg.Executor.Start(ctx, spec)
 	return started{proc: proc, image: img, err: err}
 }
 
@@ -151,7 +150,7 @@ func (r *run) finishStep(ctx context.Context, proc executor.Process, fin event.S
 		return nil
 	}
 	leftover := r.state.Leftovers[len(r.state.Leftovers)-1]
-	return r.remove(ctx, removal{leftover: leftover, proc: proc, labels: r.attemptLabels(fin.Attempt)})
+	return r.remove(ctx, removal{leftover: leftover, proc: proc, labels: attemptLabels(r.id, fin.Attempt)})
 }
 
 func attach(ctx context.Context, exec executor.Executor, raw json.RawMessage) (executor.Process, error) {

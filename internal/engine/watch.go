@@ -148,15 +148,16 @@ func (o *observer) result() *action.Scanner {
 // again and reads from the beginning.
 func (o *observer) observe(ctx context.Context, proc executor.Process) ended {
 	var end ended
-	first := true
+	handle := proc.Handle()
 	err := retry(ctx, func() (err error) {
-		if !first {
-			if proc, err = o.exec.Attach(ctx, proc.Handle()); err != nil {
+		if proc == nil {
+			if proc, err = o.exec.Attach(ctx, handle); err != nil {
+				proc = nil
 				return err
 			}
 		}
-		first = false
 		end, err = o.once(ctx, proc)
+		proc = nil // after a lost connection, find it anew
 		return err
 	})
 	end.err = err
