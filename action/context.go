@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"gitlab.com/f5-pwe/kog/v3/job"
 )
@@ -16,16 +17,16 @@ import (
 // Stamp holds kog's own keys of the context. They are set anew before every
 // step and taken out of what a step returns.
 type Stamp struct {
-	CorrelationID string `json:"correlation_id"`
-	RunID         string `json:"run_id"`
-	TaskName      string `json:"task_name"`
-	Workflow      string `json:"workflow"`
-	StepName      string `json:"step_name"`
-	ActionName    string `json:"action_name"`
+	CorrelationID string
+	RunID         string
+	TaskName      string
+	Workflow      string
+	StepName      string
+	ActionName    string
 	// Logging is how the run logs, so that containers can do likewise.
-	Logging Logging `json:"logging"`
+	Logging Logging
 	// StepResults are earlier results of the run, oldest first.
-	StepResults []StepResult `json:"step_results"`
+	StepResults []StepResult
 }
 
 // Logging is the value of the key "logging".
@@ -45,10 +46,8 @@ type StepResult struct {
 	Message    string      `json:"message"`
 }
 
-// ownKeys are the JSON names of the fields of Stamp.
-var ownKeys = [...]string{
-	"correlation_id", "run_id", "task_name", "workflow", "step_name", "action_name", "logging", "step_results",
-}
+// ownKeys are the keys that kog sets.
+var ownKeys = slices.Collect(maps.Keys(Stamp{}.values()))
 
 // maxResultMessage is how many bytes of an earlier step's message a later step
 // gets to see.
@@ -91,18 +90,8 @@ func Document(v job.Values, s Stamp) ([]byte, error) {
 }
 
 func (s Stamp) document(v job.Values) ([]byte, error) {
-	own, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("encode context: %w", err)
-	}
 	stamped := Strip(v)
-	var over map[string]json.RawMessage
-	if err := json.Unmarshal(own, &over); err != nil {
-		return nil, fmt.Errorf("encode context: %w", err)
-	}
-	for key, val := range over {
-		stamped[key] = val
-	}
+	maps.Copy(stamped, s.values())
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -110,4 +99,18 @@ func (s Stamp) document(v job.Values) ([]byte, error) {
 		return nil, fmt.Errorf("encode context: %w", err)
 	}
 	return bytes.TrimRight(buf.Bytes(), "\n"), nil
+}
+
+// values are kog's own keys with their values.
+func (s Stamp) values() job.Values {
+	return job.Values{
+		"correlation_id": s.CorrelationID,
+		"run_id":         s.RunID,
+		"task_name":      s.TaskName,
+		"workflow":       s.Workflow,
+		"step_name":      s.StepName,
+		"action_name":    s.ActionName,
+		"logging":        s.Logging,
+		"step_results":   s.StepResults,
+	}
 }
