@@ -120,7 +120,7 @@ func (r *Runner) drive(ctx context.Context, j *job.Job, d drive) (res Result, er
 		BaseEnv: r.BaseEnv, Env: r.Env, Volumes: volumes,
 		Logging:   action.Logging{Formatter: formatter},
 		Interrupt: r.Interrupt, Logger: r.Logger,
-	}, d.state, d.opening, d.dir.ID())
+	}, engine.Entry{Run: d.dir.ID(), State: d.state, Opening: d.opening})
 	res = result(state)
 	res.RunID = d.dir.ID()
 	return res, err

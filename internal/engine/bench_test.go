@@ -47,7 +47,7 @@ func BenchmarkSteps(b *testing.B) {
 	opening := event.RunStarted{Task: "endless", Start: j.Start(), Options: event.Options{MaxSteps: b.N}}
 	b.ReportAllocs()
 	b.ResetTimer()
-	if _, err := engine.Run(context.Background(), cfg, event.State{}, opening, "r"); err != nil {
+	if _, err := engine.Run(context.Background(), cfg, engine.Entry{Run: "r", Opening: opening}); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")

@@ -74,8 +74,10 @@ func TestDecide(t *testing.T) {
 		"remediate asked for in remediate": {after("b", job.Success, remediate, func(s *event.State) {
 			s.Last = &event.Result{At: job.Cursor{Workflow: "remediate", Step: "start"}, Outcome: job.Success}
 		}), false, end(job.Success, "")},
-		"at the limit": {after("a", job.Success, func(s *event.State) { s.Started.Options.MaxSteps = 1 }), false,
-			end(job.Failure, "stopped after 1 steps before run/b: the limit of --max-steps is reached")},
+		"at the limit": {
+			after("a", job.Success, func(s *event.State) { s.Started.Options.MaxSteps = 1 }), false,
+			end(job.Failure, "stopped after 1 steps before run/b: the limit of --max-steps is reached"),
+		},
 		"at the limit, but at the end": {after("b", job.Success, func(s *event.State) { s.Started.Options.MaxSteps = 1 }), false, end(job.Success, "said")},
 		"a step is open":               {after("a", job.Success, func(s *event.State) { s.Open = &event.OpenStep{} }), false, decision{}},
 		"over":                         {event.State{Phase: event.PhaseFinished}, false, decision{done: true}},

@@ -79,20 +79,30 @@ type Config struct {
 	Logger    *slog.Logger
 }
 
-// Run takes a run from a state to its end. opening is written first: an
-// event.RunStarted for a new run (the zero state), an event.RunResumed for a
-// replayed one. It returns the last state that was written.
+// Entry is where a run is entered.
+type Entry struct {
+	// Run is the run's ID.
+	Run string
+	// State is the zero state for a new run, else what its journal says.
+	State event.State
+	// Opening is written first: event.RunStarted for a new run, else
+	// event.RunResumed.
+	Opening event.Payload
+}
+
+// Run takes a run from where it is entered to its end. It returns the last
+// state that was written.
 //
 // When ctx ends, Run returns at once with its cause; containers are left as
 // they are and the run can go on later. An error means that kog could not do
 // its work (the journal cannot be written, the engine is gone): it says nothing
 // about the run, which can go on later too. Outcomes are never errors.
-func Run(ctx context.Context, cfg Config, s event.State, opening event.Payload, runID string) (event.State, error) {
+func Run(ctx context.Context, cfg Config, at Entry) (event.State, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &run{cfg: cfg, state: s, id: runID}
-	if err := r.write(ctx, opening); err != nil {
+	r := &run{cfg: cfg, state: at.State, id: at.Run}
+	if err := r.write(ctx, at.Opening); err != nil {
 		return r.state, err
 	}
 	r.cleaner = newCleaner(ctx, cfg.Executor)

@@ -137,7 +137,7 @@ func (w *world) drive(ctx context.Context) (event.State, error) {
 	if w.change != nil {
 		w.change(&cfg)
 	}
-	return engine.Run(ctx, cfg, state, opening, "r")
+	return engine.Run(ctx, cfg, engine.Entry{Run: "r", State: state, Opening: opening})
 }
 
 // finish drives the run to its end and checks what holds for every run.
