@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,9 +19,15 @@ import (
 
 func TestMain(m *testing.M) {
 	cli.Dispatch()
-	testscript.Main(m, map[string]func(){
-		"kog": func() { os.Exit(cli.Main(os.Args[1:], cli.System())) },
-	})
+	testscript.Main(m, programs())
+}
+
+// programs are those that tests can start: this binary, under another name.
+func programs() map[string]func() {
+	return map[string]func(){
+		"kog":    func() { os.Exit(cli.Main(os.Args[1:], cli.System())) },
+		"resume": resume,
+	}
 }
 
 func TestScripts(t *testing.T) {
@@ -32,6 +39,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("EXAMPLES", examples)
 			env.Setenv("KOG_STATE_DIR", filepath.Join(env.WorkDir, "state"))
@@ -44,6 +52,8 @@ func TestScripts(t *testing.T) {
 		},
 	})
 }
+
+var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 
 // rc runs a command and checks its return code: rc CODE COMMAND [ARG ...]
 func rc(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"gitlab.com/f5-pwe/kog/v3/executor"
+	"gitlab.com/f5-pwe/kog/v3/executor/native"
+	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
+)
+
+// autoExecutor takes the first of executors that answers.
+const autoExecutor = "auto"
+
+type executorOptions struct {
+	stateDir string
+	log      *slog.Logger
+}
+
+// executors are those of this build, in the order in which auto tries them.
+var executors = []struct {
+	name string
+	new  func(executorOptions) (executor.Executor, error)
+}{
+	{native.Name, func(o executorOptions) (executor.Executor, error) {
+		return native.New(native.Options{Dir: filepath.Join(o.stateDir, native.Name), Logger: o.log, Builtin: builtin.Images{}})
+	}},
+}
+
+func executorNames() string {
+	names := []string{autoExecutor}
+	for _, e := range executors {
+		names = append(names, e.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// newExecutor makes the executor of a name. For auto it is the first that
+// answers, and the choice is logged.
+func newExecutor(ctx context.Context, name string, o executorOptions) (executor.Executor, error) {
+	var refused []error
+	for _, e := range executors {
+		if name != e.name && name != autoExecutor {
+			continue
+		}
+		exec, err := e.new(o)
+		if err == nil && name == e.name {
+			return exec, nil
+		}
+		var info executor.Info
+		if err == nil {
+			info, err = exec.Probe(ctx)
+		}
+		if err == nil {
+			o.log.Info("executor chosen", "executor", e.name, "reason", because(refused))
+			return probed{exec, info}, nil
+		}
+		if name == e.name {
+			return nil, fmt.Errorf("executor %s: %w", name, err)
+		}
+		refused = append(refused, fmt.Errorf("%s: %w", e.name, err))
+	}
+	if refused == nil {
+		return nil, fmt.Errorf("unknown executor %q: this build has %s", name, executorNames())
+	}
+	return nil, fmt.Errorf("no executor can be used, 'kog doctor' says more: %w", errors.Join(refused...))
+}
+
+// probed is an executor that has answered already.
+type probed struct {
+	executor.Executor
+	info executor.Info
+}
+
+// Probe gives the answer again.
+func (p probed) Probe(context.Context) (executor.Info, error) { return p.info, nil }
+
+func because(refused []error) string {
+	if len(refused) == 0 {
+		return "it is the first that can be used here"
+	}
+	reasons := make([]string, len(refused))
+	for i, err := range refused {
+		reasons[i] = err.Error()
+	}
+	return strings.Join(reasons, "; ")
+}
