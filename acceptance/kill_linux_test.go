@@ -17,12 +17,13 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/executor/executortest"
 	"gitlab.com/f5-pwe/kog/v3/executor/native"
+	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
 )
 
 // resume is a program that goes on with a run: resume STATE_DIR RUN_ID. It
 // returns 4 when there is no such run.
 func resume() {
-	exec, err := native.New(native.Options{Dir: filepath.Join(os.Args[1], native.Name)})
+	exec, err := native.New(native.Options{Dir: filepath.Join(os.Args[1], native.Name), Builtin: builtin.Images{}})
 	if err == nil {
 		r := kog.Runner{Executor: exec, StateDir: os.Args[1]}
 		var result kog.Result
@@ -52,27 +53,8 @@ echo 'KOG:{"result":"success","message":"done"}'`
 // kog is killed at random moments, and so is whoever goes on. In the end every
 // step was executed once, in its order, and nothing is left.
 func TestKillAndGoOn(t *testing.T) {
-	busybox, err := os.ReadFile("/bin/busybox")
-	if err != nil {
-		t.Skip("needs busybox-static:", err)
-	}
 	dir := t.TempDir()
-	archive := filepath.Join(dir, "image.tar")
-	f, err := os.Create(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = executortest.WriteArchive(f, executortest.Image{
-		Tag: "kill:1",
-		Config: executor.ImageConfig{
-			Entrypoint: []string{"/bin/busybox", "sh", "-c", killScript},
-			Env:        map[string]string{"KOG_ENV_CONTEXT": "true"},
-		},
-		Files: []executortest.ImageFile{{Path: "/bin/busybox", Data: busybox, Mode: 0o755}},
-	})
-	if err := errors.Join(err, f.Close()); err != nil {
-		t.Fatal(err)
-	}
+	archive := busyboxImage(t, dir, killScript)
 	k := &killer{t: t, dir: dir, job: filepath.Join(dir, "job.yaml"), seed: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))}
 	if err := os.WriteFile(k.job, []byte(killJob(archive)), 0o600); err != nil {
 		t.Fatal(err)
@@ -87,6 +69,32 @@ func TestKillAndGoOn(t *testing.T) {
 	if k.kills < killRounds/2 {
 		t.Errorf("only %d kills: the test does not test", k.kills)
 	}
+}
+
+// busyboxImage makes an image that runs a script, and returns its archive.
+func busyboxImage(t *testing.T, dir, script string) string {
+	t.Helper()
+	busybox, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		executortest.Unavailable(t, "native", "needs busybox-static: "+err.Error())
+	}
+	archive := filepath.Join(dir, "image.tar")
+	f, err := os.Create(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = executortest.WriteArchive(f, executortest.Image{
+		Tag: "script:1",
+		Config: executor.ImageConfig{
+			Entrypoint: []string{"/bin/busybox", "sh", "-c", script},
+			Env:        map[string]string{"KOG_ENV_CONTEXT": "true"},
+		},
+		Files: []executortest.ImageFile{{Path: "/bin/busybox", Data: busybox, Mode: 0o755}},
+	})
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return archive
 }
 
 func killJob(archive string) string {
