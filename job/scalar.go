@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // maxDigits limits numbers with a base, whose conversion takes more than
@@ -14,9 +15,13 @@ import (
 const maxDigits = 1000
 
 var (
-	decimalNumber = regexp.MustCompile(`^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$`)
-	basedNumber   = regexp.MustCompile(`^[-+]?0(?:[xX][0-9a-fA-F]+|[bB][01]+|[oO]?[0-7]+)$`)
-	jsonNumber    = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$`)
+	decimalNumber = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$`)
+	})
+	basedNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[-+]?0(?:[xX][0-9a-fA-F]+|[bB][01]+|[oO]?[0-7]+)$`) })
+	jsonNumber  = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$`)
+	})
 )
 
 // plainKind is the kind of a YAML scalar without quotes and tag.
@@ -37,7 +42,7 @@ func plainKind(s string) kind {
 	if !strings.ContainsRune("+-.0123456789", rune(s[0])) {
 		return text
 	}
-	if decimalNumber.MatchString(s) || basedNumber.MatchString(s) {
+	if decimalNumber().MatchString(s) || basedNumber().MatchString(s) {
 		return number
 	}
 	return text
@@ -46,10 +51,10 @@ func plainKind(s string) kind {
 // exactNumber turns a number as written into one that JSON can hold, without
 // losing a digit. What is valid in JSON stays as it is.
 func exactNumber(s string) (json.Number, error) {
-	if jsonNumber.MatchString(s) {
+	if jsonNumber().MatchString(s) {
 		return json.Number(s), nil
 	}
-	if basedNumber.MatchString(s) {
+	if basedNumber().MatchString(s) {
 		if len(s) > maxDigits {
 			return "", fmt.Errorf("a number of %d digits that is not decimal: at most %d are read", len(s), maxDigits)
 		}

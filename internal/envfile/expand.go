@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // errUnset does not name the variable: in pa$word it would be a part of a
@@ -33,8 +34,8 @@ func (v variables) get(name string) (string, bool) {
 func (v variables) expand(text string) (string, error) { return v.expandTo(text, maxDepth) }
 
 var (
-	plainReference  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*`)
-	bracedReference = regexp.MustCompile(`(?s)^([A-Za-z_][A-Za-z0-9_]*)(:?[-+?])?(.*)$`)
+	plainReference  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*`) })
+	bracedReference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)^([A-Za-z_][A-Za-z0-9_]*)(:?[-+?])?(.*)$`) })
 )
 
 func (v variables) expandTo(text string, depth int) (string, error) {
@@ -71,7 +72,7 @@ func (v variables) reference(text string, depth int) (value, rest string, err er
 		value, err := v.braced(text[1:end], depth)
 		return value, text[end+1:], err
 	}
-	name := plainReference.FindString(text)
+	name := plainReference().FindString(text)
 	if name == "" {
 		return "$", text, nil
 	}
@@ -102,7 +103,7 @@ func closingBrace(text string) int {
 // shell.
 // Source of the rule: POSIX.1-2017, Shell Command Language, 2.6.2.
 func (v variables) braced(text string, depth int) (string, error) {
-	m := bracedReference.FindStringSubmatch(text)
+	m := bracedReference().FindStringSubmatch(text)
 	if m == nil || (m[2] == "" && m[3] != "") {
 		return "", errors.New("want a name, or a name and one of :- - :+ + :? ?, between ${ and }")
 	}

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Errors on which callers branch.
@@ -36,13 +37,13 @@ const (
 	fileMode   = 0o600
 )
 
-var runID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+var runID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`) })
 
 // CheckRunID refuses an ID that cannot be part of a container's name: it wants
 // 1 to 40 lower-case letters, digits and dashes, beginning and ending with a
 // letter or digit.
 func CheckRunID(id string) error {
-	if !runID.MatchString(id) {
+	if !runID().MatchString(id) {
 		return fmt.Errorf("run ID %q: want 1 to 40 lower-case letters, digits and inner dashes", id)
 	}
 	return nil
