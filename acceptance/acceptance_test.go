@@ -5,6 +5,8 @@ package acceptance
 import (
 	"errors"
 	"flag"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,6 +43,9 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
+			server := httptest.NewServer(http.FileServer(http.Dir(examples)))
+			env.Defer(server.Close)
+			env.Setenv("URL", server.URL)
 			env.Setenv("EXAMPLES", examples)
 			env.Setenv("KOG_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 			return nil
