@@ -139,7 +139,7 @@ func TestCorrelationID(t *testing.T) {
 func TestRunRefuses(t *testing.T) {
 	r, _ := newRunner(t)
 	for name, q := range map[string]kog.Request{
-		"no such step":     {Job: parse(t), Start: job.Cursor{Workflow: "run", Step: "strat"}},
+		"no such step":     {Job: parse(t), Start: job.Cursor{Workflow: "run", Step: "nowhere"}},
 		"no such workflow": {Job: parse(t), Start: job.Cursor{Workflow: "nope", Step: "start"}},
 		"bad run ID":       {Job: parse(t), RunID: "A/B"},
 	} {

@@ -135,10 +135,10 @@ func (k *killer) round(n int, kill bool) {
 		if code == 0 {
 			break
 		}
-		switch {
-		case code == 4:
+		switch code {
+		case 4:
 			argv = fresh // it died before the run began
-		case code == -1:
+		case -1:
 			argv = []string{"resume", state, id}
 		default:
 			k.t.Fatalf("round %d: %s: return code %d\n%s", n, argv[0], code, output)

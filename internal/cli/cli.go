@@ -80,8 +80,8 @@ func Main(args []string, s *IO) int {
 
 // message shows findings in a document with their source lines.
 func message(err error) string {
-	findings, ok := err.(job.SyntaxErrors)
-	if !ok {
+	var findings job.SyntaxErrors
+	if !errors.As(err, &findings) || findings.Error() != err.Error() {
 		return err.Error()
 	}
 	details := make([]string, len(findings))
