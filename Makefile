@@ -27,8 +27,10 @@ build: ## Build bin/kog-$GOOS-$GOARCH
 check: ## Everything that CI checks: format, vet, lint, tests, examples, all platforms
 	@scripts/check.sh
 
+# Programs that tests start are built with the race detector too, which would
+# keep each of them for a second when it ends.
 test: ## Run all tests with the race detector
-	go test -race -tags '$(TAGS)' -timeout 20m ./...
+	GORACE=atexit_sleep_ms=0 go test -race -tags '$(TAGS)' -timeout 20m ./...
 
 lint: ## Run the linters (the first time, building them takes minutes)
 	@"$$(scripts/tool.sh golangci-lint)" run ./...

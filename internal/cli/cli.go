@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +37,7 @@ type IO struct {
 // was started as a part of a container, or inside one.
 func Dispatch() {
 	if code, ok := builtin.Dispatch(); ok {
-		os.Exit(code)
+		syscall.Exit(code) // nothing is left to do, and a container should not wait
 	}
 	native.Init()
 }
