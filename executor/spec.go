@@ -1,8 +1,10 @@
 package executor
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -27,14 +29,15 @@ type Spec struct {
 	// Env is laid over the image's ENV. Values are secret: they go nowhere but
 	// into the container.
 	Env map[string]string
-	// User ("name", "uid", "uid:gid") and WorkingDir replace the image's when
-	// not empty.
+	// User ("name", "uid", "uid:gid") and WorkingDir, an absolute path, replace
+	// the image's when not empty.
 	User       string
 	WorkingDir string
 	// Stdin is what the container reads before end of file. Empty means end of
 	// file at once.
 	Stdin []byte
-	// Files appear in the container read-only, readable by every user.
+	// Files appear in the container read-only, readable by every user. They lie
+	// over the volumes.
 	Files   []File
 	Volumes []Volume
 	// Network is "" (the executor's default), "host" or "none".
@@ -43,7 +46,8 @@ type Spec struct {
 	// Zero means no limit.
 	Memory int64
 	CPUs   float64
-	// Labels mark the container for Sweep. They hold no secrets.
+	// Labels mark the container for Sweep. They hold no secrets, and their
+	// names no equals sign.
 	Labels map[string]string
 	// Progress, when set, hears what is worth telling while Start waits. It
 	// may be called from any goroutine, and not after Start returned.
@@ -66,31 +70,86 @@ func (s Spec) Check() error {
 	if !idPattern.MatchString(s.ID) {
 		return fmt.Errorf("container ID %q: want 1 to 63 lower-case letters, digits and dashes", s.ID)
 	}
-	if s.Image == "" {
-		return fmt.Errorf("container %s: no image", s.ID)
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
-		if err := checkEnv(name, s.Env[name]); err != nil {
+	for _, check := range []func(Spec) error{
+		Spec.checkCommand, Spec.checkEnv, Spec.checkMounts, Spec.checkLimits, Spec.checkLabels,
+	} {
+		if err := check(s); err != nil {
 			return fmt.Errorf("container %s: %w", s.ID, err)
 		}
 	}
-	for _, f := range s.Files {
-		if !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "/" {
-			return fmt.Errorf("container %s: file path %q: want a clean absolute path", s.ID, f.Path)
-		}
+	return nil
+}
+
+func (s Spec) checkCommand() error {
+	if s.Image == "" {
+		return errors.New("no image")
 	}
 	for _, arg := range slices.Concat(s.Entrypoint, s.Args) {
 		if strings.ContainsRune(arg, 0) {
-			return fmt.Errorf("container %s: an argument contains a NUL byte", s.ID)
+			return errors.New("an argument contains a NUL byte")
 		}
 	}
+	if s.WorkingDir != "" && !path.IsAbs(s.WorkingDir) {
+		return fmt.Errorf("working directory %q: want an absolute path", s.WorkingDir)
+	}
+	return nil
+}
+
+func (s Spec) checkEnv() error {
+	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
+		if err := checkEnv(name, s.Env[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkMounts looks at files and volumes. No two may claim one path.
+func (s Spec) checkMounts() error {
+	taken := make(map[string]bool, len(s.Files)+len(s.Volumes))
+	claim := func(what, target string) error {
+		if !path.IsAbs(target) || path.Clean(target) != target || target == "/" {
+			return fmt.Errorf("%s path %q: want a clean absolute path", what, target)
+		}
+		if taken[target] {
+			return fmt.Errorf("%s path %q: is used twice", what, target)
+		}
+		taken[target] = true
+		return nil
+	}
+	for _, v := range s.Volumes {
+		if err := claim("volume", v.Target); err != nil {
+			return err
+		}
+	}
+	for _, f := range s.Files {
+		if err := claim("file", f.Path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Spec) checkLimits() error {
 	switch s.Network {
 	case "", "host", "none":
 	default:
-		return fmt.Errorf("container %s: network %q: want host or none: %w", s.ID, s.Network, ErrUnsupported)
+		return fmt.Errorf("network %q: want host or none: %w", s.Network, ErrUnsupported)
 	}
-	if s.Memory < 0 || s.CPUs < 0 {
-		return fmt.Errorf("container %s: negative memory or cpu limit", s.ID)
+	if s.Memory < 0 {
+		return fmt.Errorf("memory limit of %d bytes: is negative", s.Memory)
+	}
+	if s.CPUs < 0 || math.IsNaN(s.CPUs) || math.IsInf(s.CPUs, 1) {
+		return fmt.Errorf("cpu limit of %v processors: want a positive number", s.CPUs)
+	}
+	return nil
+}
+
+func (s Spec) checkLabels() error {
+	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			return fmt.Errorf("label name %q: empty, or contains = or NUL", name)
+		}
 	}
 	return nil
 }

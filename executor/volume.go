@@ -22,11 +22,12 @@ type Volume struct {
 	Options []string
 }
 
-// Bind reports whether the volume mounts a host path.
+// Bind reports whether the volume mounts a host path, a Windows one included.
 func (v Volume) Bind() bool {
-	return strings.HasPrefix(v.Source, "/") || windowsPath.MatchString(v.Source)
+	return strings.HasPrefix(v.Source, "/") || strings.HasPrefix(v.Source, `\\`) || windowsDrive.MatchString(v.Source)
 }
 
+// String gives the volume in the syntax that ParseVolume reads.
 func (v Volume) String() string {
 	s := v.Target
 	if v.Source != "" {
@@ -43,8 +44,8 @@ func (v Volume) String() string {
 }
 
 var (
-	windowsPath = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
-	volumeName  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+	windowsDrive = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
+	volumeName   = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 )
 
 // volumeOptions are docker's: access, SELinux label, propagation, copying.
@@ -59,61 +60,73 @@ var volumeOptions = map[string]string{
 }
 
 // ParseVolume reads docker's --volume syntax: [SOURCE:]TARGET[:OPTIONS], where
-// SOURCE is an absolute host path (a Windows drive letter included) or the
+// SOURCE is an absolute host path (a Windows drive or share included) or the
 // name of a volume. A relative source is an error: the caller knows what it is
 // relative to.
-// Source of the rule: docker run reference, "Volume (bind mount)".
+// Source of the rules: docker run reference, section on bind mounts.
 func ParseVolume(s string) (Volume, error) {
-	fail := func(format string, args ...any) (Volume, error) {
-		return Volume{}, fmt.Errorf("volume %q: %w", s, fmt.Errorf(format, args...))
+	v, opts, err := splitVolume(s)
+	if err == nil {
+		err = v.checkPaths()
 	}
+	if err == nil && opts != nil {
+		err = v.parseOptions(*opts)
+	}
+	if err != nil {
+		return Volume{}, fmt.Errorf("volume %q: %w", s, err)
+	}
+	v.Target = path.Clean(v.Target)
+	return v, nil
+}
+
+// splitVolume cuts at the colons, of which the one behind a drive letter is
+// none. opts is nil when there are no options.
+func splitVolume(s string) (v Volume, opts *string, err error) {
 	drive, rest := "", s
-	if windowsPath.MatchString(s) {
+	if windowsDrive.MatchString(s) {
 		drive, rest = s[:2], s[2:]
 	}
 	parts := strings.Split(rest, ":")
 	parts[0] = drive + parts[0]
-	var v Volume
 	switch {
 	case s == "":
-		return Volume{}, errors.New("volume: empty, want [SOURCE:]TARGET[:OPTIONS]")
+		return v, nil, errors.New("is empty, want [SOURCE:]TARGET[:OPTIONS]")
+	case len(parts) > 1 && parts[0] == "":
+		return v, nil, errors.New("empty source")
 	case len(parts) == 1:
 		v.Target = parts[0]
-	case len(parts) <= 3:
+	case len(parts) == 2:
 		v.Source, v.Target = parts[0], parts[1]
+	case len(parts) == 3:
+		v.Source, v.Target, opts = parts[0], parts[1], &parts[2]
 	default:
-		return fail("too many colons, want [SOURCE:]TARGET[:OPTIONS]")
+		return v, nil, errors.New("too many colons, want [SOURCE:]TARGET[:OPTIONS]")
 	}
-	if len(parts) > 1 && v.Source == "" {
-		return fail("empty source")
-	}
-	if !path.IsAbs(v.Target) {
-		return fail("the path in the container, %q, is not absolute", v.Target)
-	}
-	if v.Target = path.Clean(v.Target); v.Target == "/" {
-		return fail("the path in the container must not be /")
-	}
-	if v.Source != "" && !v.Bind() && !volumeName.MatchString(v.Source) {
-		return fail("source %q is neither an absolute path nor a volume name", v.Source)
-	}
-	if len(parts) < 3 {
-		return v, nil
-	}
-	if err := v.parseOptions(s, parts[2]); err != nil {
-		return Volume{}, err
-	}
-	return v, nil
+	return v, opts, nil
 }
 
-func (v *Volume) parseOptions(s, opts string) error {
+func (v Volume) checkPaths() error {
+	if !path.IsAbs(v.Target) {
+		return fmt.Errorf("the path in the container, %q, is not absolute", v.Target)
+	}
+	if path.Clean(v.Target) == "/" {
+		return errors.New("the path in the container must not be /")
+	}
+	if v.Source != "" && !v.Bind() && !volumeName.MatchString(v.Source) {
+		return fmt.Errorf("source %q is neither an absolute path nor a volume name", v.Source)
+	}
+	return nil
+}
+
+func (v *Volume) parseOptions(opts string) error {
 	seen := map[string]string{}
 	for opt := range strings.SplitSeq(opts, ",") {
 		group, ok := volumeOptions[opt]
 		if !ok {
-			return fmt.Errorf("volume %q: unknown option %q", s, opt)
+			return fmt.Errorf("unknown option %q", opt)
 		}
 		if other, dup := seen[group]; dup {
-			return fmt.Errorf("volume %q: options %s and %s exclude each other", s, other, opt)
+			return fmt.Errorf("options %s and %s exclude each other", other, opt)
 		}
 		seen[group] = opt
 		switch opt {
@@ -125,5 +138,11 @@ func (v *Volume) parseOptions(s, opts string) error {
 		}
 	}
 	slices.Sort(v.Options)
+	if opt := seen["propagation"]; opt != "" && !v.Bind() {
+		return fmt.Errorf("option %s is for host paths only", opt)
+	}
+	if opt := seen["copy"]; opt != "" && v.Bind() {
+		return fmt.Errorf("option %s is for named volumes only", opt)
+	}
 	return nil
 }
