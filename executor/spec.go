@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // MaxEnvString is the longest "NAME=VALUE" in bytes that Linux passes to a
@@ -61,13 +62,13 @@ type File struct {
 	Data []byte
 }
 
-var idPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var idPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) })
 
 // Check finds what no executor can start. Every Start calls it first, so that
 // the same mistake has the same message everywhere. Environment values never
 // appear in the message.
 func (s Spec) Check() error {
-	if !idPattern.MatchString(s.ID) {
+	if !idPattern().MatchString(s.ID) {
 		return fmt.Errorf("container ID %q: want 1 to 63 lower-case letters, digits and dashes", s.ID)
 	}
 	for _, check := range []func(Spec) error{

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Volume is one parsed --volume.
@@ -24,7 +25,7 @@ type Volume struct {
 
 // Bind reports whether the volume mounts a host path, a Windows one included.
 func (v Volume) Bind() bool {
-	return strings.HasPrefix(v.Source, "/") || strings.HasPrefix(v.Source, `\\`) || windowsDrive.MatchString(v.Source)
+	return strings.HasPrefix(v.Source, "/") || strings.HasPrefix(v.Source, `\\`) || windowsDrive().MatchString(v.Source)
 }
 
 // String gives the volume in the syntax that ParseVolume reads.
@@ -44,8 +45,8 @@ func (v Volume) String() string {
 }
 
 var (
-	windowsDrive = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
-	volumeName   = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+	windowsDrive = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z]:[\\/]`) })
+	volumeName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`) })
 )
 
 // volumeOptions are docker's: access, SELinux label, propagation, copying.
@@ -83,7 +84,7 @@ func ParseVolume(s string) (Volume, error) {
 // none. opts is nil when there are no options.
 func splitVolume(s string) (v Volume, opts *string, err error) {
 	drive, rest := "", s
-	if windowsDrive.MatchString(s) {
+	if windowsDrive().MatchString(s) {
 		drive, rest = s[:2], s[2:]
 	}
 	parts := strings.Split(rest, ":")
@@ -112,7 +113,7 @@ func (v Volume) checkPaths() error {
 	if path.Clean(v.Target) == "/" {
 		return errors.New("the path in the container must not be /")
 	}
-	if v.Source != "" && !v.Bind() && !volumeName.MatchString(v.Source) {
+	if v.Source != "" && !v.Bind() && !volumeName().MatchString(v.Source) {
 		return fmt.Errorf("source %q is neither an absolute path nor a volume name", v.Source)
 	}
 	return nil
