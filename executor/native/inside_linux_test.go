@@ -1,0 +1,131 @@
+//go:build cgo
+
+package native_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"gitlab.com/f5-pwe/kog/v3/executor"
+)
+
+// asRoot is what a test says that an ordinary user's containers do not have.
+func asRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+}
+
+// TestInside looks at what a container is given from the inside.
+func TestInside(t *testing.T) {
+	f := newFixture(t)
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, script, want string
+		change             func(*executor.Spec)
+	}{
+		{"capabilities", "grep CapBnd /proc/self/status | tr -d '\\t'", "CapBnd:00000000a80425fb\n", nil},
+		{"effective capabilities", "grep CapEff /proc/self/status | tr -d '\\t'", "CapEff:00000000a80425fb\n", nil},
+		{"no new privileges", "grep NoNewPrivs /proc/self/status | tr -d '\\t'", "NoNewPrivs:1\n", nil},
+		{"first process", "echo $$", "1\n", nil},
+		{"process list", "ls -d /proc/[0-9]* | wc -l", "3\n", nil},
+		{"host name", "hostname", host + "\n", nil},
+		{"own host name", "hostname", "own-host-name\n", func(s *executor.Spec) { s.Network, s.ID = "none", "own-host-name" }},
+		{"loopback", "cat /etc/hosts | head -n 1; ip -o link | wc -l >/dev/null; ip addr show lo | grep -c 'LOOPBACK,UP'", "127.0.0.1\tlocalhost\n1\n", func(s *executor.Spec) { s.Network = "none" }},
+		{"masked file", "wc -c </proc/keys", "0\n", nil},
+		{"masked directory", "ls /sys/firmware | wc -l", "0\n", nil},
+		{"read-only sysctl", "echo 1 >/proc/sys/kernel/ns_last_pid", "", nil},
+		{"read-only sysfs", "touch /sys/kernel/x || touch /sys/fs/cgroup/x || mkdir /sys/fs/cgroup/x || echo denied", "denied\n", nil},
+		{"devices", "ls /dev | tr '\\n' ' '", "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ", nil},
+		{"shared memory", "mount | grep -c 'on /dev/shm .*size=65536k'", "1\n", nil},
+		{"home", "echo $HOME", "/root\n", nil},
+		{"path of the image", "echo $PATH", "/bin\n", nil},
+		{"working directory is made", "pwd", "/not/there/yet\n", func(s *executor.Spec) { s.WorkingDir = "/not/there/yet" }},
+		{"standard output is not truncated", "echo one; echo two >/dev/stdout; echo three", "one\ntwo\nthree\n", nil},
+		{"umask", "touch /tmp/x; stat -c %a /tmp/x /", "644\n755\n", nil},
+		{"no input", "cat", "", nil},
+		{"input in parts", "head -c 2; echo; cat", "he\nllo", func(s *executor.Spec) { s.Stdin = []byte("hello") }},
+		{"file", "stat -c %a /run/a/b; cat /run/a/b; echo x 2>/dev/null >/run/a/b || echo denied", "444\ncontentdenied\n", func(s *executor.Spec) {
+			s.Files = []executor.File{{Path: "/run/a/b", Data: []byte("content")}}
+		}},
+		{"environment", "env | grep -v -e PWD -e SHLVL | grep -c .", "3\n", func(s *executor.Spec) { s.Env = map[string]string{"A": "1"} }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if strings.Contains(tt.name, "devices") && hostLacks("/proc/kcore") {
+				t.Skip("no /proc/kcore here")
+			}
+			spec := f.spec(nextID(), tt.script)
+			if tt.change != nil {
+				tt.change(&spec)
+			}
+			if r := f.run(t, spec); r.stdout != tt.want {
+				t.Errorf("got %q, want %q; stderr: %s", r.stdout, tt.want, r.stderr)
+			}
+		})
+	}
+}
+
+func hostLacks(name string) bool {
+	_, err := os.Stat(name)
+	return err != nil
+}
+
+// TestDevices: a container's root may make device nodes, but not use them.
+func TestDevices(t *testing.T) {
+	asRoot(t)
+	f := newFixture(t)
+	for name, limited := range map[string]bool{"without limits": false, "with limits": true} {
+		t.Run(name, func(t *testing.T) {
+			// 1:1 is memory, 1:3 is null.
+			spec := f.spec(nextID(), "mknod /tmp/mem c 1 1 && mknod /tmp/null c 1 3 && echo x >/tmp/null && echo made; cat /tmp/mem")
+			if limited {
+				needFeature(t, f, executor.FeatureMemoryLimit)
+				spec.Memory = 64 << 20
+			}
+			r := f.run(t, spec)
+			if r.stdout != "made\n" || r.Code == 0 || !strings.Contains(r.stderr, "Operation not permitted") {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// TestSeccomp: Docker's default profile forbids keyctl to everybody. Without
+// it, it would tell that there is no such key.
+func TestSeccomp(t *testing.T) {
+	f := newFixture(t)
+	needFeature(t, f, executor.FeatureSeccomp)
+	if r := f.script(t, "grep Seccomp: /proc/self/status | tr -d '\\t'"); r.stdout != "Seccomp:2\n" {
+		t.Errorf("%+v", r)
+	}
+	// unshare of a user namespace needs CAP_SYS_ADMIN under the profile.
+	if r := f.script(t, "mount -t tmpfs x /tmp"); r.Code == 0 {
+		t.Errorf("a container may mount: %+v", r)
+	}
+}
+
+func TestUsers(t *testing.T) {
+	asRoot(t)
+	f := newFixture(t)
+	for _, tt := range []struct{ user, want string }{
+		{"", "uid=0(root) gid=0(root)\n/root\n"},
+		{"alice", "uid=1000(alice) gid=1000(alice) groups=50(staff)\n/home/alice\n"},
+		{"1000", "uid=1000(alice) gid=1000(alice) groups=50(staff)\n/home/alice\n"},
+		{"alice:staff", "uid=1000(alice) gid=50(staff)\n/home/alice\n"},
+		{"77:88", "uid=77 gid=88\n/\n"},
+	} {
+		t.Run(tt.user, func(t *testing.T) {
+			spec := f.spec(nextID(), "id; echo $HOME; echo ok >/dev/stderr; cat /dev/stdin; kill -l >/dev/null")
+			spec.User, spec.Stdin = tt.user, []byte("in")
+			r := f.run(t, spec)
+			if r.stdout != tt.want+"in" || r.stderr != "ok\n" {
+				t.Errorf("got %q and %q, want %q", r.stdout, r.stderr, tt.want+"in")
+			}
+		})
+	}
+}
