@@ -3,8 +3,10 @@
 package acceptance
 
 import (
+	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +18,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"gitlab.com/f5-pwe/kog/v3"
+	"gitlab.com/f5-pwe/kog/v3/executor/native"
+	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
 	"gitlab.com/f5-pwe/kog/v3/internal/cli"
 )
 
@@ -30,6 +35,25 @@ func programs() map[string]func() {
 		"kog":    func() { os.Exit(cli.Main(os.Args[1:], cli.System())) },
 		"resume": resume,
 	}
+}
+
+// resume is a program that goes on with a run: resume STATE_DIR RUN_ID. It
+// returns 4 when there is no such run.
+func resume() {
+	exec, err := native.New(native.Options{Dir: filepath.Join(os.Args[1], native.Name), Builtin: builtin.Images{}})
+	if err == nil {
+		r := kog.Runner{Executor: exec, StateDir: os.Args[1]}
+		var result kog.Result
+		result, err = r.Resume(context.Background(), os.Args[2])
+		if err == nil {
+			os.Exit(result.Status.ReturnCode())
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	if errors.Is(err, kog.ErrRunNotFound) {
+		os.Exit(4)
+	}
+	os.Exit(125)
 }
 
 func TestScripts(t *testing.T) {

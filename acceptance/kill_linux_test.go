@@ -2,7 +2,6 @@ package acceptance
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,31 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"gitlab.com/f5-pwe/kog/v3"
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/executor/executortest"
-	"gitlab.com/f5-pwe/kog/v3/executor/native"
-	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
 )
-
-// resume is a program that goes on with a run: resume STATE_DIR RUN_ID. It
-// returns 4 when there is no such run.
-func resume() {
-	exec, err := native.New(native.Options{Dir: filepath.Join(os.Args[1], native.Name), Builtin: builtin.Images{}})
-	if err == nil {
-		r := kog.Runner{Executor: exec, StateDir: os.Args[1]}
-		var result kog.Result
-		result, err = r.Resume(context.Background(), os.Args[2])
-		if err == nil {
-			os.Exit(result.Status.ReturnCode())
-		}
-	}
-	fmt.Fprintln(os.Stderr, err)
-	if errors.Is(err, kog.ErrRunNotFound) {
-		os.Exit(4)
-	}
-	os.Exit(125)
-}
 
 const (
 	killSteps  = 5
