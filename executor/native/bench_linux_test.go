@@ -4,6 +4,7 @@ package native_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -126,8 +127,86 @@ func bundle(b *testing.B, args ...string) string {
 func runc(b *testing.B, dir string, stdout *os.File, id string) {
 	b.Helper()
 	cmd := exec.Command("runc", "run", "--bundle", dir, id)
-	cmd.Stdout, cmd.Stderr = stdout, os.Stderr
+	cmd.Stdout = stdout
 	if err := cmd.Run(); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// outputSize is how much the output benchmarks write.
+const outputSize = 1 << 30
+
+func BenchmarkOutput(b *testing.B) {
+	f := newFixture(b)
+	b.SetBytes(outputSize)
+	for i := 0; b.Loop(); i++ {
+		spec := trivial(f, fmt.Sprintf("out-%d", i))
+		spec.Entrypoint = []string{"/bin/dd", "if=/dev/zero", "bs=65536", fmt.Sprintf("count=%d", outputSize/65536)}
+		p, err := f.Start(b.Context(), spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := p.Wait(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer() // deleting is not what is measured
+		if err := p.Remove(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+// BenchmarkOutputFollowed also copies the output to another file meanwhile.
+func BenchmarkOutputFollowed(b *testing.B) {
+	f := newFixture(b)
+	name := filepath.Join(tempDir(b), "log")
+	b.SetBytes(outputSize)
+	for i := 0; b.Loop(); i++ {
+		spec := trivial(f, fmt.Sprintf("out-%d", i))
+		spec.Entrypoint = []string{"/bin/dd", "if=/dev/zero", "bs=65536", fmt.Sprintf("count=%d", outputSize/65536)}
+		p, err := f.Start(b.Context(), spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		log, err := os.Create(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := p.Follow(b.Context(), log, io.Discard); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := errors.Join(log.Close(), os.Remove(name), p.Remove(b.Context())); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+func BenchmarkRuncOutput(b *testing.B) {
+	dir := bundle(b, "/bin/dd", "if=/dev/zero", "bs=65536", fmt.Sprintf("count=%d", outputSize/65536))
+	name := filepath.Join(dir, "out")
+	b.SetBytes(outputSize)
+	for i := 0; b.Loop(); i++ {
+		out, err := os.Create(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		runc(b, dir, out, fmt.Sprintf("kog-bench-%d-%d", os.Getpid(), i))
+		b.StopTimer()
+		if err := errors.Join(out.Close(), os.Remove(name)); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+func BenchmarkProbe(b *testing.B) {
+	f := newFixture(b)
+	for b.Loop() {
+		if _, err := f.Probe(b.Context()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

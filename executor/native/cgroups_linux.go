@@ -31,6 +31,9 @@ const (
 type cgroupView struct {
 	config *cgroups.Cgroup
 	paths  map[string]string
+	// noDeviceRules: nothing keeps the container's root from using devices but
+	// that it cannot make nodes for them.
+	noDeviceRules bool
 }
 
 // cgroupName is unlike that of any other container on the machine, those of
@@ -94,24 +97,45 @@ func (r request) limited() bool { return r.Memory > 0 || r.CPUs > 0 }
 
 // enterCgroups decides on the container's cgroups.
 func (s *shim) enterCgroups() (cgroupView, error) {
-	root := unifiedRoot()
-	if root == "" || s.limited() || s.Cgroup == "" && !s.Rootless {
+	if s.limited() || !s.Rootless && s.Cgroup == "" && libraryMayWrite() {
 		return s.libraryCgroups()
 	}
 	v := cgroupView{config: &cgroups.Cgroup{Resources: &cgroups.Resources{}, Rootless: true, Name: "kog-none"}}
+	v.noDeviceRules = !s.Rootless && s.Cgroup == ""
 	if s.Cgroup != "" {
 		s.self.Cgroups = []string{s.Cgroup}
 	}
-	// The library finds nothing but a cgroup v2 that it cannot write to, and
-	// leaves it at that, as it does for ordinary users.
-	if err := unix.Mount(root, cgroupRoot, "", unix.MS_BIND, ""); err != nil {
-		return v, mountError("mount "+cgroupRoot, err)
+	return v, hideCgroups()
+}
+
+// libraryMayWrite: in a container of somebody else, cgroups are often read-only.
+func libraryMayWrite() bool {
+	if isCgroup2(cgroupRoot) {
+		return unix.Access(cgroupRoot, unix.W_OK) == nil
+	}
+	return unix.Access(cgroupRoot+"/devices", unix.W_OK) == nil
+}
+
+// hideCgroups lets the library find nothing but a cgroup v2 that it cannot
+// write to. It leaves it at that, as it does for ordinary users.
+func hideCgroups() error {
+	var st unix.Statfs_t
+	source, kind, flags := unifiedRoot(), "", uintptr(unix.MS_BIND)
+	switch {
+	case source != "":
+	case unix.Statfs(cgroupRoot, &st) == nil && st.Type == unix.TMPFS_MAGIC:
+		return nil // cgroup v1 alone
+	default:
+		source, kind, flags = "cgroup2", "cgroup2", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC
+	}
+	if err := unix.Mount(source, cgroupRoot, kind, flags, ""); err != nil {
+		return mountError("mount "+cgroupRoot, err)
 	}
 	const readOnly = unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RELATIME
 	if err := unix.Mount("", cgroupRoot, "", readOnly, ""); err != nil {
-		return v, mountError("mount "+cgroupRoot+" read-only", err)
+		return mountError("mount "+cgroupRoot+" read-only", err)
 	}
-	return v, nil
+	return nil
 }
 
 // libraryCgroups lets the library make the cgroups.

@@ -21,6 +21,9 @@ import (
 // config describes the container to the runc library.
 func (s *shim) config(rootfs string) (*configs.Config, error) {
 	caps := defaultCapabilities()
+	if s.view.noDeviceRules {
+		caps = slices.DeleteFunc(caps, func(c string) bool { return c == "CAP_MKNOD" })
+	}
 	c := &configs.Config{
 		Rootfs:          rootfs,
 		Devices:         specconv.AllowedDevices,

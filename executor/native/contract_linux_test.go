@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
@@ -57,13 +56,17 @@ func contract(t *testing.T, copies bool) {
 		Load: func(t *testing.T, img executortest.Image) string { return "docker-archive:" + img.Archive },
 		NewProcess: func(t *testing.T) *exec.Cmd {
 			cmd := exec.Command(self(t))
-			cmd.Env = append(os.Environ(), serveVariable+"="+dir)
+			cmd.Env = append(childEnv(), serveVariable+"="+dir)
 			return cmd
 		},
 		Leftovers:    func(t *testing.T) []string { return leftovers(t, dir) },
 		TellsSignals: true,
 	})
 }
+
+// childEnv is the environment of another process of this binary. Under the race
+// detector it would sleep for a second when it ends.
+func childEnv() []string { return append(os.Environ(), "GORACE=atexit_sleep_ms=0") }
 
 func self(t testing.TB) string {
 	t.Helper()
@@ -124,5 +127,3 @@ func cleanupContext(t testing.TB) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
-
-func trimLines(s string) []string { return strings.Split(strings.TrimSpace(s), "\n") }

@@ -3,6 +3,7 @@
 package native
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -45,8 +46,7 @@ func (s *shim) enter() error {
 
 // mountError says what to do where mounting is forbidden.
 func mountError(what string, err error) error {
-	switch err {
-	case unix.EPERM, unix.EACCES:
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return fmt.Errorf("%s: %w: %s: %w", what, err, namespaceHelp(os.Geteuid() != 0 || inUserNamespace()), executor.ErrUnsupported)
 	}
 	return fmt.Errorf("%s: %w", what, err)

@@ -49,6 +49,7 @@ func New(o Options) (*Executor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("native executor: %w", err)
 	}
+	dir = withoutLinks(dir)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -64,10 +65,22 @@ func New(o Options) (*Executor, error) {
 	}, nil
 }
 
-// mayMount reports whether this process is root with CAP_SYS_ADMIN, which root
-// in a container of somebody else often lacks.
+// withoutLinks gives a folder, which need not exist, the one name that all
+// processes agree on.
+func withoutLinks(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		return real
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		return filepath.Join(withoutLinks(parent), filepath.Base(dir))
+	}
+	return dir
+}
+
+// mayMount reports whether this process is the machine's root with
+// CAP_SYS_ADMIN, which root in a container of somebody else often is not.
 func mayMount() bool {
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 || inUserNamespace() {
 		return false
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

@@ -125,7 +125,7 @@ func (s *shim) missing(interpreter string) string {
 var obstacles = []struct{ file, value, help string }{
 	{"/proc/sys/kernel/unprivileged_userns_clone", "0", "user namespaces are forbidden to ordinary users; as root: sysctl kernel.unprivileged_userns_clone=1"},
 	{"/proc/sys/user/max_user_namespaces", "0", "user namespaces are switched off; as root: sysctl user.max_user_namespaces=10000"},
-	{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor forbids user namespaces to ordinary users; as root: sysctl kernel.apparmor_restrict_unprivileged_userns=0, or a profile for this program"},
+	{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor forbids user namespaces to ordinary users; as root: sysctl kernel.apparmor_restrict_unprivileged_userns=0"},
 }
 
 // namespaceHelp says why namespaces cannot be used and what to do.

@@ -70,22 +70,35 @@ func busyboxFiles(t testing.TB) []file {
 // image writes a docker-archive with one layer and returns its reference.
 func image(t testing.TB, config map[string]any, files ...file) string {
 	t.Helper()
-	layer := tarOf(t, files)
-	full := map[string]any{
-		"architecture": runtime.GOARCH, "os": "linux", "config": config,
-		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{digest(layer)}},
+	return imageOf(t, config, files)
+}
+
+// imageOf is image with several layers, the lowest first.
+func imageOf(t testing.TB, config map[string]any, layers ...[]file) string {
+	t.Helper()
+	var archive []file
+	var names, ids []string
+	for i, files := range layers {
+		layer := tarOf(t, files)
+		name := fmt.Sprintf("layer%d.tar", i)
+		names, ids = append(names, name), append(ids, digest(layer))
+		archive = append(archive, file{name: name, data: string(layer), mode: 0o644})
 	}
-	data, err := json.Marshal(full)
-	if err != nil {
-		t.Fatal(err)
+	for name, v := range map[string]any{
+		"config.json": map[string]any{
+			"architecture": runtime.GOARCH, "os": "linux", "config": config,
+			"rootfs": map[string]any{"type": "layers", "diff_ids": ids},
+		},
+		"manifest.json": []map[string]any{{"Config": "config.json", "RepoTags": nil, "Layers": names}},
+	} {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		archive = append(archive, file{name: name, data: string(data), mode: 0o644})
 	}
-	archive := tarOf(t, []file{
-		{name: "config.json", data: string(data), mode: 0o644},
-		{name: "layer.tar", data: string(layer), mode: 0o644},
-		{name: "manifest.json", data: `[{"Config":"config.json","RepoTags":null,"Layers":["layer.tar"]}]`, mode: 0o644},
-	})
 	name := filepath.Join(tempDir(t), "image.tar")
-	if err := os.WriteFile(name, archive, 0o644); err != nil {
+	if err := os.WriteFile(name, tarOf(t, archive), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return "docker-archive:" + name

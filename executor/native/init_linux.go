@@ -40,8 +40,7 @@ const fdFailure = 3
 func containerInit() {
 	debug.SetGCPercent(-1) // it lives for milliseconds
 	unix.CloseOnExec(fdFailure)
-	stderr := os.Stderr
+	defer runtime.KeepAlive(os.Stderr) // else the collector would close it
 	os.Stderr = os.NewFile(fdFailure, "failure")
 	libcontainer.Init() // does not return
-	runtime.KeepAlive(stderr)
 }

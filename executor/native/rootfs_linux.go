@@ -89,11 +89,13 @@ func (o overlay) mountHere(folder *os.File, target string) error {
 	if errors.Is(err, unix.EINVAL) {
 		err = unix.Mount("kog", target, "overlay", 0, data)
 	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EPERM), errors.Is(err, unix.EOPNOTSUPP):
-		return fmt.Errorf("%w: %w", errNoOverlay, err)
+	for _, reason := range []error{unix.ENODEV, unix.EINVAL, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP} {
+		if errors.Is(err, reason) {
+			return fmt.Errorf("%w: %w", errNoOverlay, err)
+		}
 	}
-	return fmt.Errorf("mount overlay: %w", err)
+	if err != nil {
+		return fmt.Errorf("mount overlay: %w", err)
+	}
+	return nil
 }

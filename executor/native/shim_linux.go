@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/opencontainers/runc/libcontainer"
-	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 )
 
@@ -61,9 +60,9 @@ func shimMain() int {
 	// Every signal is caught, so that none that was meant for somebody else ends
 	// the shim, and the container's program starts with the default actions.
 	debug.SetGCPercent(shimGC)
+	unix.Umask(0o022) // whatever the caller's is: all users of the container must be able to read what is made for them
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
-	logrus.SetOutput(io.Discard)
 	for _, fd := range []int{fdRequest, fdReply, fdLock, fdStdin} {
 		unix.CloseOnExec(fd)
 	}

@@ -41,21 +41,21 @@ func (e *Executor) spawn(req *request, spec executor.Spec, lock *os.File) (*chil
 	}
 	defer func() { _ = end.Close() }()
 	files[fdReply-fdRequest] = end
-	process, err := e.launch(req, spec.Files, launch{log: log, files: files})
+	process, err := e.launch(req, spec.Files, inheritance{log: log, files: files})
 	if err != nil {
 		return nil, errors.Join(err, answer.Close())
 	}
 	return &child{process: process, bell: bell{pipe: answer}}, nil
 }
 
-// launch is what a shim inherits.
-type launch struct {
+// inheritance is what a shim gets from its parent.
+type inheritance struct {
 	log   *os.File
 	files []*os.File // the first is still to be made: the request
 }
 
 // launch starts the process, in the container's cgroup if it has one already.
-func (e *Executor) launch(req *request, content []executor.File, l launch) (*os.Process, error) {
+func (e *Executor) launch(req *request, content []executor.File, l inheritance) (*os.Process, error) {
 	cgroup := e.makeCgroup(req)
 	if cgroup != nil {
 		defer func() { _ = cgroup.Close() }()
@@ -109,8 +109,8 @@ func startError(err error, rootless bool) error {
 	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EACCES) {
 		return fmt.Errorf("start shim: %w", err)
 	}
-	// Not %w: for user namespaces ENOSPC means a limit, not a full disk.
-	return fmt.Errorf("start shim: %v: %s: %w", err, namespaceHelp(rootless), executor.ErrUnsupported)
+	// Only its text: for user namespaces ENOSPC means a limit, not a full disk.
+	return fmt.Errorf("start shim: %s: %s: %w", err.Error(), namespaceHelp(rootless), executor.ErrUnsupported)
 }
 
 // answer waits until the shim says that the command is being executed, or why

@@ -46,7 +46,7 @@ func asUser(t *testing.T, pattern string, env ...string) {
 	args := []string{"-test.run", pattern, "-test.v=true"}
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Dir = home
-	cmd.Env = append(os.Environ(), "HOME="+home, "TMPDIR="+home, "XDG_RUNTIME_DIR=", asUserVariable+"=1", executortest.ProbeVariable+"="+probe)
+	cmd.Env = append(childEnv(), "HOME="+home, "TMPDIR="+home, "XDG_RUNTIME_DIR=", asUserVariable+"=1", executortest.ProbeVariable+"="+probe)
 	cmd.Env = append(cmd.Env, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: testUser, Gid: testUser}}
 	out, err := cmd.CombinedOutput()

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package native_test
 
 import (
@@ -34,6 +36,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if name := os.Getenv(cgroupsVariable); name != "" {
+		if err := enterLayout(name); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	os.Exit(m.Run())
 }
