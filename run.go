@@ -1,6 +1,7 @@
 package kog
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,7 +12,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/rs/xid"
 
@@ -168,9 +168,9 @@ func (r *Runner) opening(req Request) (event.RunStarted, error) {
 		Task: req.Job.Name, CorrelationID: correlation, JobSource: req.Source,
 		Start: start, Context: action.Strip(values), KogVersion: r.Version,
 		Options: event.Options{
-			MaxSteps:     orDefault(r.MaxSteps, DefaultMaxSteps),
-			StartTimeout: orDefault(r.StartTimeout, DefaultStartTimeout),
-			Grace:        max(0, orDefault(r.Grace, DefaultGrace)),
+			MaxSteps:     cmp.Or(r.MaxSteps, DefaultMaxSteps),
+			StartTimeout: cmp.Or(r.StartTimeout, DefaultStartTimeout),
+			Grace:        max(0, cmp.Or(r.Grace, DefaultGrace)),
 			Pull:         string(r.Pull), Volumes: volumes, Network: r.Network,
 			EnvNames: slices.Sorted(maps.Keys(r.Env)),
 		},
@@ -178,7 +178,7 @@ func (r *Runner) opening(req Request) (event.RunStarted, error) {
 }
 
 func (r *Runner) store() *journal.Store {
-	return journal.NewStore(filepath.Join(orDefault(r.StateDir, DefaultStateDir()), "runs"))
+	return journal.NewStore(filepath.Join(cmp.Or(r.StateDir, DefaultStateDir()), "runs"))
 }
 
 func result(s event.State) Result {
@@ -192,14 +192,6 @@ func result(s event.State) Result {
 func digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
-}
-
-func orDefault[T int | string | time.Duration](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 // outputs writes every stream to the run's own log files and, when there is

@@ -35,7 +35,7 @@ func (s State) apply(e Event) (State, error) {
 	if err := s.admits(e); err != nil {
 		return s, err
 	}
-	s.Seq, s.UpdatedAt = e.Seq, e.Time
+	s.Seq = e.Seq
 	switch p := e.Payload.(type) {
 	case RunStarted:
 		return s.runStarted(e, p), nil

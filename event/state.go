@@ -33,7 +33,6 @@ type State struct {
 	// Started is the run's first event, StartedAt its time.
 	Started   RunStarted
 	StartedAt time.Time
-	UpdatedAt time.Time
 	// Values is the current context, without kog's own keys.
 	Values job.Values
 	// Attempts counts the visits of steps that began.

@@ -26,15 +26,12 @@ type command struct {
 	env  []string
 	// out is where its standard output goes; "" discards it.
 	out string
-	// attr changes how it is started.
-	attr *syscall.SysProcAttr
 }
 
 // once runs a command and fails when it does.
 func (c command) once() (s sample, err error) {
 	cmd := exec.Command(c.argv[0], c.argv[1:]...) //nolint:gosec // a measuring tool runs what it is told
 	cmd.Env = append(os.Environ(), c.env...)
-	cmd.SysProcAttr = c.attr
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	cmd.Stdout = io.Discard

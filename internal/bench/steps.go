@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 const steps = 10
@@ -41,7 +40,7 @@ func (b *bench) steps() error {
 	commands := []command{
 		kog,
 		{name: "runc run, same root file system", argv: []string{"sh", "-c", script}},
-		{name: "bare clone (unshare), same", argv: []string{"sh", "-c", clone}, env: env, attr: &syscall.SysProcAttr{}},
+		{name: "bare clone (unshare), same", argv: []string{"sh", "-c", clone}, env: env},
 	}
 	samples, err := alternate(b.rounds, nil, commands...)
 	if err != nil {

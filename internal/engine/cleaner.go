@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"gitlab.com/f5-pwe/kog/v3/event"
@@ -110,7 +109,7 @@ func (r *run) collect(ctx context.Context, allowed int) error {
 			select {
 			case done = <-r.cleaner.results:
 			case <-ctx.Done():
-				return fmt.Errorf("run %s: left as it is: %w", r.id, context.Cause(ctx))
+				return r.left(ctx)
 			}
 		} else {
 			select {

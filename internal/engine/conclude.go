@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -79,11 +80,11 @@ func fromOutput(fin *event.StepFinished, exit executor.Exit, output *action.Scan
 	res, err := output.Result()
 	switch {
 	case errors.Is(err, action.ErrNoResult):
-		fin.Outcome, fin.RC = job.Failure, orDefault(exit.Code, 1)
+		fin.Outcome, fin.RC = job.Failure, cmp.Or(exit.Code, 1)
 		fin.Message = fmt.Sprintf("action printed no KOG: result (%s)", describe(exit))
 		return
 	case err != nil:
-		fin.Outcome, fin.RC = job.Failure, orDefault(exit.Code, 1)
+		fin.Outcome, fin.RC = job.Failure, cmp.Or(exit.Code, 1)
 		fin.Message = fmt.Sprintf("%v (%s)", err, describe(exit))
 		return
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 
 	"gitlab.com/f5-pwe/kog/v3/event"
@@ -29,7 +30,7 @@ func decide(j *job.Job, s event.State) (decision, error) {
 	if !ok {
 		return finish(s, ""), nil
 	}
-	if limit := orDefault(s.Started.Options.MaxSteps, DefaultMaxSteps); s.Attempts >= limit {
+	if limit := cmp.Or(s.Started.Options.MaxSteps, DefaultMaxSteps); s.Attempts >= limit {
 		return finish(s, fmt.Sprintf("stopped after %d steps before %s: the limit of --max-steps is reached", limit, next)), nil
 	}
 	step, err := j.Step(next)
@@ -76,12 +77,4 @@ func finish(s event.State, limit string) decision {
 // ContainerID is the ID under which the container of an attempt is started.
 func ContainerID(runID string, attempt int) string {
 	return fmt.Sprintf("kog-%s-%d", runID, attempt)
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }

@@ -6,7 +6,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -129,8 +128,8 @@ type run struct {
 
 func (r *run) drive(ctx context.Context) error {
 	for {
-		if err := context.Cause(ctx); err != nil {
-			return fmt.Errorf("run %s: left as it is: %w", r.id, err)
+		if ctx.Err() != nil {
+			return r.left(ctx)
 		}
 		d, err := decide(r.cfg.Job, r.state)
 		if err != nil {
@@ -191,7 +190,10 @@ func (r *run) tell(ctx context.Context, e event.Event, after event.State) {
 	r.cfg.Sink.Handle(ctx, e, after)
 }
 
-var errInterrupted = errors.New("interrupted")
+// left is the error of a run that is left as it is because ctx ended.
+func (r *run) left(ctx context.Context) error {
+	return fmt.Errorf("run %s: left as it is: %w", r.id, context.Cause(ctx))
+}
 
 // interrupted reports whether an interrupt is pending, and takes it.
 func (r *run) interrupted() bool {

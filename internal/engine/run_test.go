@@ -346,3 +346,23 @@ func TestSinkHearsWhatIsWritten(t *testing.T) {
 		}
 	})
 }
+
+// Leaving while a step is being stopped decides nothing: whoever goes on finds
+// the step as it was.
+func TestLeaveWhileStopping(t *testing.T) {
+	for range 20 { // the end of the watch and the end of ctx come in any order
+		inWorld(t, "duration: 1h", hangs, func(w *world) {
+			back := w.host.Inject(fake.Fault{Op: fake.OpFollow, Hang: true})
+			interruptAfter(w, time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			defer cancel()
+			s, err := w.drive(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) || s.Open == nil || s.Open.Stopping == nil {
+				w.t.Fatalf("error %v, open step %+v", err, s.Open)
+			}
+			back()
+			_, events := w.finish()
+			wantEnd(w.t, events, "run/start abort 130 interrupted\n"+cleaned+"end abort interrupted\n")
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,7 +49,7 @@ func (r *run) start(ctx context.Context, open event.OpenStep) error {
 	v, tell := r.visit(open), r.progress(ctx, open, r.state)
 	go func() { up <- v.bringUp(upCtx, tell) }()
 
-	limit := orDefault(r.state.Started.Options.StartTimeout, DefaultStartTimeout)
+	limit := cmp.Or(r.state.Started.Options.StartTimeout, DefaultStartTimeout)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	stop := event.StepStopping{Attempt: open.Attempt, Outcome: job.Abort}
@@ -58,7 +59,7 @@ func (r *run) start(ctx context.Context, open event.OpenStep) error {
 	case <-ctx.Done():
 		cancel()
 		<-up
-		return fmt.Errorf("run %s: left as it is: %w", r.id, context.Cause(ctx))
+		return r.left(ctx)
 	case <-timer.C:
 		stop.RC, stop.Reason = rcNotRun, fmt.Sprintf("did not start within %s", limit)
 	case <-r.cfg.Interrupt:
@@ -106,7 +107,7 @@ func (v visit) bringUp(ctx context.Context, tell func(executor.Progress)) starte
 func (r *run) cameUp(ctx context.Context, open event.OpenStep, got started) error {
 	if got.err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("run %s: left as it is: %w", r.id, context.Cause(ctx))
+			return r.left(ctx)
 		}
 		fin := notRun(open, rcNotRun, fmt.Sprintf("cannot start: %v", got.err))
 		fin.Clean = got.clean

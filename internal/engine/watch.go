@@ -40,6 +40,9 @@ func (r *run) watch(ctx context.Context, open event.OpenStep, proc executor.Proc
 		end = &lost
 	}
 	open = *r.state.Open
+	if end.err != nil && ctx.Err() != nil {
+		return r.left(ctx) // watching ended with ctx, which says nothing about the container
+	}
 	if end.err != nil && !errors.Is(end.err, executor.ErrNotFound) && open.Stopping == nil {
 		return fmt.Errorf("run %s: watch container %s: %w", r.id, open.ContainerID, end.err)
 	}
@@ -60,13 +63,13 @@ func (r *run) await(ctx context.Context, obs *observer, proc executor.Process, d
 	case end := <-done:
 		return &end, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("run %s: left as it is: %w", r.id, context.Cause(ctx))
+		return nil, r.left(ctx)
 	case <-deadline:
 		stop.Outcome, stop.RC = job.Timeout, rcTimeout
 		stop.Reason = fmt.Sprintf("not finished within %s", open.Duration)
 		stop.KeepResult = obs.hasResult()
 	case <-r.cfg.Interrupt:
-		stop.Outcome, stop.RC, stop.Reason = job.Abort, rcInterrupted, errInterrupted.Error()
+		stop.Outcome, stop.RC, stop.Reason = job.Abort, rcInterrupted, "interrupted"
 	}
 	if err := r.write(ctx, stop); err != nil {
 		return nil, err
@@ -91,7 +94,7 @@ func (r *run) stop(ctx context.Context, proc executor.Process, done chan ended) 
 	defer cancel()
 	stopErr := retry(stopCtx, func() error { return proc.Stop(stopCtx, grace) })
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("run %s: left as it is: %w", r.id, context.Cause(ctx))
+		return nil, r.left(ctx)
 	}
 	if stopErr != nil && !errors.Is(stopErr, executor.ErrNotFound) {
 		r.cfg.Logger.Warn("cannot stop container", "container", proc.Handle().ID, "error", stopErr)
@@ -101,7 +104,7 @@ func (r *run) stop(ctx context.Context, proc executor.Process, done chan ended) 
 	case end := <-done:
 		return &end, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("run %s: left as it is: %w", r.id, context.Cause(ctx))
+		return nil, r.left(ctx)
 	case <-stopCtx.Done():
 		return nil, nil
 	}
