@@ -144,6 +144,20 @@ const (
 	FeatureSeccomp     Feature = "seccomp"
 	FeatureStdin       Feature = "stdin"
 	FeatureSplitOutput Feature = "separate stderr"
+
+	FeatureNetworkRun   Feature = "network run"
+	FeatureNetworkNamed Feature = "named networks"
+	FeatureNamedVolumes Feature = "named volumes"
+	FeatureGPUs         Feature = "gpus"
+	FeaturePrivileged   Feature = "privileged"
+	FeatureDevices      Feature = "devices"
+	FeatureCapabilities Feature = "capabilities"
+	FeatureReadOnly     Feature = "read-only root"
+	FeatureTmpfs        Feature = "tmpfs"
+	FeatureShmSize      Feature = "shared memory size"
+	FeatureExtraHosts   Feature = "extra hosts"
+	FeatureDNS          Feature = "dns servers"
+	FeatureInit         Feature = "init process"
 )
 
 // Ability says whether a feature can be used here.

@@ -41,12 +41,34 @@ type Spec struct {
 	// over the volumes.
 	Files   []File
 	Volumes []Volume
-	// Network is "" (the executor's default), "host" or "none".
+	// Network is one of the Network constants, or the name of a network.
 	Network string
+	// Sandbox is shared by the containers of a run; needed for NetworkRun.
+	Sandbox Sandbox
 	// Memory limits the container, swap included, in bytes; CPUs in processors.
 	// Zero means no limit.
 	Memory int64
 	CPUs   float64
+	GPUs   GPUs
+	// Privileged lifts the isolation from the engine's machine.
+	Privileged bool
+	Devices    []Device
+	// CapAdd and CapDrop change the executor's default capabilities: names as in
+	// capabilities(7) without CAP_, or ALL. What is dropped and added is added.
+	CapAdd  []string
+	CapDrop []string
+	// ReadOnly makes the image's file system read-only in the container.
+	// Volumes, tmpfs and the standard mounts stay as they are.
+	ReadOnly bool
+	Tmpfs    []Tmpfs
+	// ShmSize is the size of /dev/shm in bytes. Zero is the executor's default.
+	ShmSize    int64
+	ExtraHosts []ExtraHost
+	// DNS lists the addresses of the name servers that replace the default.
+	DNS []string
+	// Init puts an init process before the command, which passes signals on and
+	// reaps what the command leaves behind.
+	Init bool
 	// Labels mark the container for Sweep. They hold no secrets, and their
 	// names no equals sign.
 	Labels map[string]string
@@ -62,7 +84,10 @@ type File struct {
 	Data []byte
 }
 
-var idPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) })
+var (
+	idPattern   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) })
+	networkName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`) })
+)
 
 // Check finds what no executor can start. Every Start calls it first, so that
 // the same mistake has the same message everywhere. Environment values never
@@ -72,7 +97,7 @@ func (s Spec) Check() error {
 		return fmt.Errorf("container ID %q: want 1 to 63 lower-case letters, digits and dashes", s.ID)
 	}
 	for _, check := range []func(Spec) error{
-		Spec.checkCommand, Spec.checkEnv, Spec.checkMounts, Spec.checkLimits, Spec.checkLabels,
+		Spec.checkCommand, Spec.checkEnv, Spec.checkMounts, Spec.checkLimits, Spec.checkSettings, Spec.checkLabels,
 	} {
 		if err := check(s); err != nil {
 			return fmt.Errorf("container %s: %w", s.ID, err)
@@ -105,7 +130,7 @@ func (s Spec) checkEnv() error {
 	return nil
 }
 
-// checkMounts looks at files and volumes. No two may claim one path.
+// checkMounts looks at files, volumes and tmpfs. No two may claim one path.
 func (s Spec) checkMounts() error {
 	taken := make(map[string]bool, len(s.Files)+len(s.Volumes))
 	claim := func(what, target string) error {
@@ -123,6 +148,11 @@ func (s Spec) checkMounts() error {
 			return err
 		}
 	}
+	for _, m := range s.Tmpfs {
+		if err := claim("tmpfs", m.Target); err != nil {
+			return err
+		}
+	}
 	for _, f := range s.Files {
 		if err := claim("file", f.Path); err != nil {
 			return err
@@ -132,10 +162,8 @@ func (s Spec) checkMounts() error {
 }
 
 func (s Spec) checkLimits() error {
-	switch s.Network {
-	case "", "host", "none":
-	default:
-		return fmt.Errorf("network %q: want host or none: %w", s.Network, ErrUnsupported)
+	if s.Network != "" && !networkName().MatchString(s.Network) {
+		return fmt.Errorf("network %q: want %s, %s, %s or the name of a network", s.Network, NetworkHost, NetworkNone, NetworkRun)
 	}
 	if s.Memory < 0 {
 		return fmt.Errorf("memory limit of %d bytes: is negative", s.Memory)

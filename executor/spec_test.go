@@ -54,7 +54,7 @@ func TestSpecCheck(t *testing.T) {
 		{"file twice", func(s *executor.Spec) { s.Files = append(s.Files, s.Files[0]) }, "is used twice", nil},
 		{"file over volume", func(s *executor.Spec) { s.Files[0].Path = "/data" }, "is used twice", nil},
 		{"relative volume", func(s *executor.Spec) { s.Volumes[0].Target = "data" }, `volume path "data"`, nil},
-		{"unknown network", func(s *executor.Spec) { s.Network = "moon" }, `network "moon"`, executor.ErrUnsupported},
+		{"unknown network", func(s *executor.Spec) { s.Network = "to the moon" }, `network "to the moon"`, nil},
 		{"negative memory", func(s *executor.Spec) { s.Memory = -1 }, "memory limit of -1", nil},
 		{"negative cpus", func(s *executor.Spec) { s.CPUs = -1 }, "cpu limit of -1", nil},
 		{"no number of cpus", func(s *executor.Spec) { s.CPUs = math.NaN() }, "cpu limit of NaN", nil},

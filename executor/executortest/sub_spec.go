@@ -83,7 +83,7 @@ func testMistakes(t *test) {
 		"env size":          func(s *executor.Spec) { s.Env = map[string]string{"A": strings.Repeat(secret, 10_000)} },
 		"file":              func(s *executor.Spec) { s.Files = []executor.File{{Path: "/a/../b"}} },
 		"volume":            func(s *executor.Spec) { s.Volumes = []executor.Volume{{Target: "x"}} },
-		"network":           func(s *executor.Spec) { s.Network = "moon" },
+		"network":           func(s *executor.Spec) { s.Network = "to the moon" },
 		"memory":            func(s *executor.Spec) { s.Memory = -1 },
 		"label":             func(s *executor.Spec) { s.Labels[""] = "x" },
 	} {

@@ -1,0 +1,96 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+)
+
+// Networks with a meaning of their own, for Spec.Network. Any other word is the
+// name of a network that the engine has.
+const (
+	// NetworkDefault is whatever the executor does unless told otherwise.
+	NetworkDefault = ""
+	// NetworkHost is that of the engine's machine.
+	NetworkHost = "host"
+	// NetworkNone has a loopback device only.
+	NetworkNone = "none"
+	// NetworkRun is shared by all containers with the same Spec.Sandbox, as by
+	// the containers of a pod: they see each other at localhost.
+	NetworkRun = "run"
+)
+
+// Sandbox is what the containers of one run share. The first Start that needs
+// it makes it; Sweep with its labels removes it.
+type Sandbox struct {
+	// ID names it, in the form of Spec.ID and different from all of those.
+	ID     string
+	Labels map[string]string
+}
+
+// Device is a device of the engine's machine inside a container.
+type Device struct {
+	// Source and Target are its absolute paths outside and inside.
+	Source string `json:"source"`
+	Target string `json:"target"`
+	// Permissions are some of r (read), w (write) and m (mknod).
+	Permissions string `json:"permissions"`
+}
+
+// Tmpfs is an empty file system in memory.
+type Tmpfs struct {
+	// Target is the absolute path in the container.
+	Target string `json:"target"`
+	// Options are those of mount(8) for tmpfs, with commas ("size=64m,mode=1777").
+	Options string `json:"options,omitempty"`
+}
+
+// ExtraHost is a line of the container's /etc/hosts.
+type ExtraHost struct {
+	Name string `json:"name"`
+	// IP is an address, or "host-gateway" for that of the engine's machine where
+	// the engine knows the word.
+	IP string `json:"ip"`
+}
+
+// GPUs says which graphics processors a container gets: a number of them, all
+// (Count is -1), or those with certain IDs. The zero value asks for none.
+type GPUs struct {
+	Count int      `json:"count,omitempty"`
+	IDs   []string `json:"ids,omitempty"`
+}
+
+// None reports whether no graphics processor is asked for.
+func (g GPUs) None() bool { return g.Count == 0 && len(g.IDs) == 0 }
+
+func (s Spec) checkSettings() error {
+	if s.Network == NetworkRun && s.Sandbox.ID == "" {
+		return fmt.Errorf("network %s: there is no sandbox to share", NetworkRun)
+	}
+	if s.ShmSize < 0 {
+		return fmt.Errorf("shared memory of %d bytes: is negative", s.ShmSize)
+	}
+	for _, d := range s.Devices {
+		if !path.IsAbs(d.Source) || !path.IsAbs(d.Target) || d.Permissions == "" || strings.Trim(d.Permissions, "rwm") != "" {
+			return fmt.Errorf("device %s:%s:%s: want absolute paths, and some of rwm", d.Source, d.Target, d.Permissions)
+		}
+	}
+	for _, h := range s.ExtraHosts {
+		if h.Name == "" || strings.ContainsAny(h.Name, " \t\n\x00") {
+			return fmt.Errorf("extra host %q: is not a name", h.Name)
+		}
+	}
+	for _, ip := range s.DNS {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			return fmt.Errorf("dns server %q: is not an IP address", ip)
+		}
+	}
+	for _, c := range append(append([]string(nil), s.CapAdd...), s.CapDrop...) {
+		if c == "" || strings.ToUpper(c) != c || strings.HasPrefix(c, "CAP_") {
+			return errors.New("capability " + c + ": want a name as in capabilities(7), without CAP_")
+		}
+	}
+	return nil
+}
