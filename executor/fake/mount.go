@@ -113,7 +113,7 @@ func inMemory() *node {
 func hosts(extra []executor.ExtraHost) string {
 	text := "127.0.0.1\tlocalhost\n"
 	for _, h := range extra {
-		if h.IP == "host-gateway" {
+		if h.IP == executor.HostGateway {
 			h.IP = "127.0.0.1"
 		}
 		text += h.IP + "\t" + h.Name + "\n"
