@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(server.Close)
 			env.Setenv("URL", server.URL)
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("KOG_EXECUTOR", native.Name)
 			env.Setenv("KOG_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 			return nil
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -87,7 +88,12 @@ func (e *Executor) disconnected(err error) bool {
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
 
-// notFound is translate for calls about a container.
+// passes reports whether an error is over when the call is made again.
+func (e *Executor) passes(err error) bool {
+	return slices.ContainsFunc(e.flavour.passing, func(words string) bool { return strings.Contains(err.Error(), words) })
+}
+
+// aboutContainer is translate for calls about a container.
 func (e *Executor) aboutContainer(ctx context.Context, err error) error {
 	if errdefs.IsNotFound(err) {
 		return &engineError{text: plain(err), kind: executor.ErrNotFound, err: err}

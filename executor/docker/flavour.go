@@ -26,6 +26,11 @@ type flavour struct {
 	// slowFollow: a stream of logs ends long after its container, so the rest
 	// is asked for.
 	slowFollow bool
+	// drains: the engine sends a container's output to whoever feeds its input,
+	// asked or not, and waits until it is taken.
+	drains bool
+	// passing are words of errors that are over when the call is made again.
+	passing []string
 	// mendBefore is the API version from which on the log is read right; see
 	// mender.
 	mendBefore string
@@ -61,6 +66,8 @@ func podmanFlavour() flavour {
 		logs:            container.LogConfig{Type: "k8s-file"},
 		poll:            100 * time.Millisecond,
 		slowFollow:      true,
+		drains:          true,
+		passing:         []string{"no such process"}, // it ended while it was looked at
 		needsSources:    true,
 		needsWorkingDir: true,
 		localDigests:    true,

@@ -47,14 +47,25 @@ func (e *Executor) Attach(ctx context.Context, h executor.Handle) (executor.Proc
 	return e.process(h.ID, c.ID), nil
 }
 
+// inspectTries is how often a container is asked for while the errors are of
+// the kind that pass.
+const inspectTries = 10
+
 // inspect asks for a container by name or reference. While the engine starts
 // it, the answer waits for that.
 func (e *Executor) inspect(ctx context.Context, ref string) (container.InspectResponse, error) {
-	result, err := e.api.ContainerInspect(ctx, ref, client.ContainerInspectOptions{})
-	if err != nil {
-		return container.InspectResponse{}, e.aboutContainer(ctx, err)
+	for try := 1; ; try++ {
+		result, err := e.api.ContainerInspect(ctx, ref, client.ContainerInspectOptions{})
+		if err == nil {
+			return result.Container, nil
+		}
+		if try == inspectTries || !e.passes(err) {
+			return container.InspectResponse{}, e.aboutContainer(ctx, err)
+		}
+		if err := pause(ctx, look); err != nil {
+			return container.InspectResponse{}, err
+		}
 	}
-	return result.Container, nil
 }
 
 func (p *process) Handle() executor.Handle { return p.handle }

@@ -34,20 +34,23 @@ func (e *Executor) feed(ctx context.Context, ref string, data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
-	attached, err := e.api.ContainerAttach(ctx, ref, client.ContainerAttachOptions{Stream: true, Stdin: true})
+	attached, err := e.api.ContainerAttach(ctx, ref, client.ContainerAttachOptions{
+		Stream: true, Stdin: true, Stdout: e.flavour.drains, Stderr: e.flavour.drains,
+	})
 	if err != nil {
 		return err
 	}
 	f := &feeder{conn: attached.HijackedResponse, done: make(chan struct{})}
+	var parts sync.WaitGroup
+	parts.Go(func() { _, _ = io.Copy(io.Discard, f.conn.Reader) }) // until somebody hangs up
 	if len(data) <= eager {
 		err = f.write(data)
+	} else {
+		parts.Go(func() { _ = f.write(data) }) // fails when the container ends without reading on
 	}
 	go func() {
-		defer close(f.done)
-		if len(data) > eager {
-			_ = f.write(data) // fails when the container ends without reading on
-		}
-		_, _ = io.Copy(io.Discard, f.conn.Reader) // until somebody hangs up
+		parts.Wait()
+		close(f.done)
 	}()
 	e.feeders.add(ref, f)
 	return err
