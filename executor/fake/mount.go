@@ -37,7 +37,7 @@ func (h *Host) mount(p *Proc) *FS {
 	}
 	for _, m := range p.Spec.Tmpfs {
 		b.dir(path.Dir(m.Target))
-		b.mounts[m.Target] = mount{node: inMemory()}
+		b.mounts[m.Target] = mount{node: inMemory(), readOnly: slices.Contains(strings.Split(m.Options, ","), "ro")}
 	}
 	for _, f := range p.Spec.Files {
 		b.dir(path.Dir(f.Path))
