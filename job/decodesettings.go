@@ -63,7 +63,7 @@ type key struct {
 // many reads a list of texts by their form, and remembers where each stands.
 func many[T any](d *decoder, a *Action, k key, parse func(string) (T, error)) []T {
 	what := k.name + " of action " + quote(a.Name)
-	if k.value.kind == text {
+	if k.value.kind == text && k.value.text != "" {
 		d.errorf(k.value.pos, "%s must be a list: write [%s]", what, quote(k.value.text))
 		return nil
 	}
@@ -110,7 +110,7 @@ func (d *decoder) command(a *Action, n *node, name string) []string {
 		d.errorf(n.pos, "%s must be a list, no shell reads it: write [%s]", what, quotedWords(n.text))
 		return nil
 	}
-	if n.kind == text || !d.isKind(n, listing, what) {
+	if !d.isKind(n, listing, what) {
 		return nil
 	}
 	list := make([]string, 0, len(n.items))

@@ -90,7 +90,7 @@ func TestSettings(t *testing.T) {
 func TestSettingsAbsent(t *testing.T) {
 	const head = "name: x\nworkflows: {run: {start: {action: a}}}\nactions: {a: {image: i, "
 	for text, want := range map[string]job.Settings{
-		"memory: null, cpus: ~, gpus: '', user: , tmpfs: [], devices: , labels: {}, init: false, entrypoint: , args: ''": {},
+		"memory: null, cpus: ~, gpus: '', user: , tmpfs: [], devices: , labels: {}, init: false, entrypoint: , args: ": {},
 		"entrypoint: [], args: []": {Entrypoint: []string{}, Args: []string{}},
 	} {
 		j := mustParse(t, head+text+"}}")

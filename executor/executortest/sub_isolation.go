@@ -182,6 +182,9 @@ func testCapabilities(t *test) {
 		}
 	}
 	all := t.caps(func(s *executor.Spec) { s.CapAdd = []string{"ALL"} })
+	if got := t.caps(func(s *executor.Spec) { s.CapAdd, s.CapDrop = []string{"ALL"}, []string{"CHOWN"} }); got != all&^chown {
+		t.Errorf("all but one: capabilities %x, want %x", got, all&^chown)
+	}
 	if all&(normal|sysAdmin) != normal|sysAdmin {
 		t.Errorf("all capabilities are %x, which is not even the default %x and SYS_ADMIN", all, normal)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/runc/libcontainer/capabilities"
 	"golang.org/x/sys/unix"
@@ -32,17 +33,15 @@ func (s *shim) capabilities() ([]string, error) {
 	if slices.Contains(s.CapDrop, allCapabilities) {
 		caps = nil
 	}
-	caps = slices.DeleteFunc(caps, func(c string) bool { return slices.Contains(s.CapDrop, c[len("CAP_"):]) })
 	if slices.Contains(s.CapAdd, allCapabilities) {
-		dropped := func(c string) bool { return slices.Contains(s.CapDrop, c[len("CAP_"):]) }
-		caps = slices.DeleteFunc(own, dropped)
-		own = nil // what else is asked for is among them, or dropped
+		caps = slices.Clone(own)
 	}
+	caps = slices.DeleteFunc(caps, func(c string) bool { return slices.Contains(s.CapDrop, strings.TrimPrefix(c, "CAP_")) })
 	for _, name := range s.CapAdd {
 		c := "CAP_" + name
 		switch {
 		case name == allCapabilities || slices.Contains(caps, c):
-		case own != nil && !slices.Contains(own, c):
+		case !slices.Contains(own, c):
 			return nil, fmt.Errorf("capability %s: this process does not have it, so it cannot give it: %w", name, executor.ErrUnsupported)
 		default:
 			caps = append(caps, c)

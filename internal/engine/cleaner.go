@@ -109,13 +109,13 @@ func (r *run) sweep(ctx context.Context) {
 	if r.state.Started.Options.Network != executor.NetworkRun {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	limited, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
-	err := retry(ctx, func() error {
-		_, err := r.cfg.Executor.Sweep(ctx, map[string]string{LabelRun: r.id})
+	err := retry(limited, func() error {
+		_, err := r.cfg.Executor.Sweep(limited, map[string]string{LabelRun: r.id})
 		return err
 	})
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		r.cfg.Logger.Warn("cannot remove the network of the run", "run", r.id, "error", err)
 	}
 }
