@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -23,6 +24,8 @@ type world struct {
 	// given is the variable by which the tests learn where the engine listens,
 	// told the one by which kog does. Both are empty where there is no engine.
 	given, told string
+	// at is where the engine listens, if not there.
+	at string
 }
 
 var worlds = []world{
@@ -43,7 +46,17 @@ func onWorlds(t *testing.T, test func(t *testing.T, w world)) {
 	}
 }
 
-func (w world) host() string { return os.Getenv(w.given) }
+func (w world) host() string { return cmp.Or(w.at, os.Getenv(w.given)) }
+
+// onEngines is onWorlds for those that have an engine.
+func onEngines(t *testing.T, test func(t *testing.T, w world)) {
+	onWorlds(t, func(t *testing.T, w world) {
+		if w.given == "" {
+			t.Skip("there is no engine between kog and its containers")
+		}
+		test(t, w)
+	})
+}
 
 // environ is the environment in which kog finds the engine.
 func (w world) environ() []string {
@@ -109,14 +122,13 @@ func (w world) left(t *testing.T) []string {
 // removesImage removes the image of an archive from the engine when the test
 // has ended.
 func (w world) removesImage(t *testing.T, archive string) {
-	if w.given == "" {
-		return
+	if w.given == "" || w.at != "" {
+		return // the image is in a folder of the test
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
-		t.Setenv(w.told, w.host())
-		exec, err := newExecutor(w.name, "")
+		exec, err := docker.New(docker.Options{Host: w.host()})
 		if err != nil {
 			t.Error(err)
 			return

@@ -56,6 +56,7 @@ type Executor struct {
 	builtin  Builtin
 	log      *slog.Logger
 	feeders  feeders
+	absences absences
 }
 
 // New makes an executor for a Docker engine. It does not connect yet: Probe

@@ -25,8 +25,11 @@ type engineError struct {
 func (e *engineError) Error() string { return e.text }
 
 func (e *engineError) Unwrap() []error {
-	if e.kind == nil {
+	switch e.kind {
+	case nil:
 		return []error{e.err}
+	case executor.ErrEngineGone:
+		return []error{e.kind, executor.ErrUnreachable, e.err}
 	}
 	return []error{e.kind, e.err}
 }
@@ -37,6 +40,11 @@ var phrases = []struct {
 	words string
 	kind  error
 }{
+	// What Docker says while it ends: its own parts are closed already.
+	{"database not open", executor.ErrEngineGone},
+	{"client connection is closing", executor.ErrEngineGone},
+	{"transport is closing", executor.ErrEngineGone},
+	{"containerd.sock", executor.ErrEngineGone},
 	{"no space left on device", executor.ErrDiskFull},
 	{"disk quota exceeded", executor.ErrDiskFull},
 	{"unauthorized", executor.ErrUnauthorized},
@@ -68,7 +76,7 @@ func (e *Executor) translate(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case e.disconnected(err):
-		return &engineError{text: fmt.Sprintf("%s at %s does not answer: %s", e.flavour.title, e.host, plain(err)), kind: executor.ErrUnreachable, err: err}
+		return &engineError{text: fmt.Sprintf("%s at %s does not answer: %s", e.flavour.title, e.host, plain(err)), kind: executor.ErrEngineGone, err: err}
 	}
 	text := plain(err)
 	lower := strings.ToLower(text)

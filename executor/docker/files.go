@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -19,10 +18,11 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 )
 
-// holder is a container that is never started. It holds the files of another
-// one in an anonymous volume, from where they are mounted read-only, each to
-// its place: over volumes, into read-only file systems, and so that not even
-// root changes them. Copying them into the container itself gives none of that.
+// holder is a volume with the files of a container, from where they are mounted
+// read-only, each to its place: over volumes, into read-only file systems, and
+// so that not even root changes them. Copying them into the container itself
+// gives none of that. A container of the same name, which is never started,
+// takes them there, and keeps the volume from being pruned.
 type holder struct {
 	name string // empty when there are no files
 	// dir is the volume's folder as the engine sees it.
@@ -30,8 +30,11 @@ type holder struct {
 	paths []string // where the files go, by number
 }
 
-// filesDir is where a holder has its volume.
+// filesDir is where a holder's container has the volume.
 const filesDir = "/files"
+
+// holderPrefix begins the names of all holders that were made for an ID.
+func holderPrefix(id string) string { return id + "-files-" }
 
 // hold makes the holder of a spec's files. Each has a name of its own, so that
 // whoever starts the same ID at the same time does not touch it.
@@ -39,33 +42,49 @@ func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error)
 	if len(spec.Files) == 0 {
 		return holder{}, nil
 	}
-	h := holder{name: spec.ID + "-files-" + strings.ToLower(rand.Text()[:8])}
-	labels := maps.Clone(spec.Labels)
-	if labels == nil {
-		labels = map[string]string{}
+	h := holder{name: holderPrefix(spec.ID) + strings.ToLower(rand.Text()[:8])}
+	if err := e.fill(ctx, &h, spec); err != nil {
+		return holder{}, errors.Join(err, e.discard(ctx, h.name))
 	}
-	labels[labelRole], labels[labelFor] = roleFiles, spec.ID
-	_, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
+	return h, nil
+}
+
+// fill makes the volume and copies the files into it.
+func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) error {
+	labels := with(spec.Labels, labelRole, roleFiles)
+	volume, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: h.name, Labels: labels})
+	if err != nil {
+		return e.translate(ctx, err)
+	}
+	if h.dir = volume.Volume.Mountpoint; h.dir == "" {
+		return errors.New("the engine does not say where it keeps a volume")
+	}
+	_, err = e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: h.name,
 		Config: &container.Config{
 			Image: spec.Image, Entrypoint: []string{"none"}, Labels: labels,
 		},
 		HostConfig: &container.HostConfig{
 			NetworkMode: executor.NetworkNone,
-			Mounts:      []mount.Mount{{Type: mount.TypeVolume, Target: filesDir}},
+			Mounts:      []mount.Mount{{Type: mount.TypeVolume, Source: h.name, Target: filesDir}},
 		},
 	})
 	if err != nil {
-		return holder{}, e.translate(ctx, err)
+		return e.translate(ctx, err)
 	}
-	if err := e.fill(ctx, &h, spec.Files); err != nil {
-		return holder{}, errors.Join(err, e.discard(ctx, h.name))
+	archive, err := h.pack(spec.Files)
+	if err != nil {
+		return err
 	}
-	return h, nil
+	_, err = e.api.CopyToContainer(ctx, h.name, client.CopyToContainerOptions{DestinationPath: filesDir, Content: archive})
+	if err != nil {
+		return fmt.Errorf("copy files: %w", e.translate(ctx, err))
+	}
+	return nil
 }
 
-// fill copies the files into the holder's volume and learns where that is.
-func (e *Executor) fill(ctx context.Context, h *holder, files []executor.File) error {
+// pack makes an archive of files whose names are their numbers.
+func (h *holder) pack(files []executor.File) (*bytes.Buffer, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	for i, f := range files {
@@ -75,29 +94,10 @@ func (e *Executor) fill(ctx context.Context, h *holder, files []executor.File) e
 			_, err = w.Write(f.Data)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	_, err := e.api.CopyToContainer(ctx, h.name, client.CopyToContainerOptions{DestinationPath: filesDir, Content: &archive})
-	if err != nil {
-		return fmt.Errorf("copy files: %w", e.translate(ctx, err))
-	}
-	c, err := e.inspect(ctx, h.name)
-	if err != nil {
-		return err
-	}
-	for _, m := range c.Mounts {
-		if m.Destination == filesDir {
-			h.dir = m.Source
-		}
-	}
-	if h.dir == "" {
-		return errors.New("copy files: the engine does not say where it keeps the volume")
-	}
-	return nil
+	return &archive, w.Close()
 }
 
 // mounts puts the files into a container.

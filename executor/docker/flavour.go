@@ -34,6 +34,9 @@ type flavour struct {
 	// mendBefore is the API version from which on the log is read right; see
 	// mender.
 	mendBefore string
+	// endsContainers: the engine stops its containers when it ends, unless it is
+	// set to keep them.
+	endsContainers bool
 	// needsSources: a host path that is missing is not made by the engine.
 	needsSources bool
 	// needsWorkingDir: a working directory that is missing is not made.
@@ -54,8 +57,9 @@ func dockerFlavour() flavour {
 		name: Name, title: "Docker", find: findDocker,
 		start: "start it with 'systemctl start docker', or set DOCKER_HOST or a docker context",
 		// The local driver keeps every byte; json-file replaces what is not UTF-8.
-		logs:       container.LogConfig{Type: "local", Config: map[string]string{"max-size": "1000t", "max-file": "1", "compress": "false"}},
-		mendBefore: "1.42",
+		logs:           container.LogConfig{Type: "local", Config: map[string]string{"max-size": "1000t", "max-file": "1", "compress": "false"}},
+		mendBefore:     "1.42",
+		endsContainers: true,
 	}
 }
 

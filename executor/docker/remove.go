@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -53,12 +54,22 @@ func (e *Executor) removeContainer(ctx context.Context, ref string) error {
 	}
 }
 
+// removeVolume removes a volume that kog has made.
+func (e *Executor) removeVolume(ctx context.Context, name string) error {
+	_, err := e.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{})
+	if err == nil || errdefs.IsNotFound(err) {
+		return nil
+	}
+	return e.translate(ctx, err)
+}
+
 // removeHolders removes the holders of files that were made for an ID, except
 // that of a container which has the ID by now.
 func (e *Executor) removeHolders(ctx context.Context, id string) error {
-	holders, err := e.list(ctx, map[string]string{labelRole: roleFiles, labelFor: id})
-	if err != nil || len(holders) == 0 {
-		return err
+	// By their names: an engine that was about to end may have lost the labels.
+	holders, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: make(client.Filters).Add("name", holderPrefix(id))})
+	if err != nil {
+		return e.translate(ctx, err)
 	}
 	inUse := ""
 	c, err := e.inspect(ctx, id)
@@ -68,25 +79,26 @@ func (e *Executor) removeHolders(ctx context.Context, id string) error {
 	case !errors.Is(err, executor.ErrNotFound):
 		return err
 	}
-	for _, h := range holders {
-		if nameOf(h) == inUse {
+	for _, v := range holders.Items {
+		if v.Name == inUse || !strings.HasPrefix(v.Name, holderPrefix(id)) {
 			continue
 		}
-		if err := e.removeContainer(ctx, h.ID); err != nil {
+		if err := errors.Join(e.removeContainer(ctx, v.Name), e.removeVolume(ctx, v.Name)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// discard removes what a failed call has made, also when its ctx has ended.
-func (e *Executor) discard(ctx context.Context, ref string) error {
-	if ref == "" {
+// discard removes what a failed call has made under a name, container and
+// volume, also when its ctx has ended.
+func (e *Executor) discard(ctx context.Context, name string) error {
+	if name == "" {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
-	if err := e.removeContainer(ctx, ref); err != nil {
+	if err := errors.Join(e.removeContainer(ctx, name), e.removeVolume(ctx, name)); err != nil {
 		return fmt.Errorf("clean up after that: %w", err)
 	}
 	return nil
@@ -100,45 +112,67 @@ func (e *Executor) Sweep(ctx context.Context, labels map[string]string) (int, er
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
+	n, err := e.sweep(ctx, labels)
+	if err != nil {
+		return n, fmt.Errorf("sweep containers: %w", err)
+	}
+	return n, nil
+}
+
+func (e *Executor) sweep(ctx context.Context, labels map[string]string) (int, error) {
 	found, err := e.list(ctx, labels)
 	if err != nil {
-		return 0, fmt.Errorf("sweep containers: %w", err)
+		return 0, err
 	}
 	n := 0
 	var removals errgroup.Group
 	removals.SetLimit(sweepers)
-	// Holders go last: containers use what they hold.
-	for _, holders := range []bool{false, true} {
-		for _, c := range found {
-			if c.Labels[labelRole] == roleStep && !holders {
-				n++
-			}
-			if (c.Labels[labelRole] == roleFiles) == holders {
-				removals.Go(func() error { return e.removeContainer(ctx, c.ID) })
-			}
+	for _, c := range found.containers {
+		if c.Labels[labelRole] == roleStep {
+			n++
 		}
-		if err := removals.Wait(); err != nil {
-			return n, fmt.Errorf("sweep containers: %w", err)
+		removals.Go(func() error { return e.removeContainer(ctx, c.ID) })
+	}
+	if err := removals.Wait(); err != nil {
+		return n, err
+	}
+	for _, name := range found.volumes {
+		if err := e.removeVolume(ctx, name); err != nil {
+			return n, err
 		}
 	}
 	return n, nil
 }
 
-// list finds kog's containers that carry all labels.
-func (e *Executor) list(ctx context.Context, labels map[string]string) ([]container.Summary, error) {
-	filters := client.Filters{}
+// belongings are what kog has on an engine.
+type belongings struct {
+	containers []container.Summary
+	volumes    []string // by name
+}
+
+// list finds kog's containers and volumes that carry all labels.
+func (e *Executor) list(ctx context.Context, labels map[string]string) (belongings, error) {
+	filters := make(client.Filters).Add("label", labelRole)
 	for name, value := range labels {
 		filters = filters.Add("label", name+"="+value)
 	}
-	filters = filters.Add("label", labelRole)
-	result, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
+	var found belongings
+	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
 	if err != nil {
-		return nil, e.translate(ctx, err)
+		return found, e.translate(ctx, err)
 	}
-	var found []container.Summary
-	for _, c := range result.Items {
-		if c.Labels[labelRole] != "" && carries(c.Labels, labels) {
-			found = append(found, c)
+	for _, c := range containers.Items {
+		if carries(c.Labels, labels) {
+			found.containers = append(found.containers, c)
+		}
+	}
+	volumes, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: filters})
+	if err != nil {
+		return found, e.translate(ctx, err)
+	}
+	for _, v := range volumes.Items {
+		if carries(v.Labels, labels) {
+			found.volumes = append(found.volumes, v.Name)
 		}
 	}
 	return found, nil
@@ -152,17 +186,5 @@ func carries(has, want map[string]string) bool {
 			return false
 		}
 	}
-	return true
-}
-
-// nameOf is a container's name; engines put a slash before it.
-func nameOf(c container.Summary) string {
-	if len(c.Names) == 0 {
-		return ""
-	}
-	n := c.Names[0]
-	if n[0] == '/' {
-		n = n[1:]
-	}
-	return n
+	return has[labelRole] != ""
 }

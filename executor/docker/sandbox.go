@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -60,15 +59,10 @@ func (e *Executor) makeSandbox(ctx context.Context, s executor.Sandbox) error {
 	if err != nil {
 		return err
 	}
-	labels := maps.Clone(s.Labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels[labelRole] = roleSandbox
 	_, err = e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: s.ID,
 		Config: &container.Config{
-			Image: img.Pinned, Labels: labels, Hostname: s.ID[:min(len(s.ID), 63)],
+			Image: img.Pinned, Labels: with(s.Labels, labelRole, roleSandbox), Hostname: s.ID[:min(len(s.ID), 63)],
 			Env: []string{"SLEEP=1000000h"},
 		},
 		HostConfig: &container.HostConfig{LogConfig: e.flavour.logs},

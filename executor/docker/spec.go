@@ -17,9 +17,7 @@ import (
 const (
 	// labelRole marks what kog made, and says what for.
 	labelRole = "io.kog.role"
-	// labelFor names the container that a holder of files belongs to.
-	labelFor = "io.kog.container"
-	// labelFiles names, on that container, its holder of files.
+	// labelFiles names, on that container, its holder of files, if it has one.
 	labelFiles = "io.kog.files"
 
 	roleStep    = "step"
@@ -49,14 +47,6 @@ func (e *Executor) createOptions(spec executor.Spec, b blueprint) (client.Contai
 }
 
 func (e *Executor) config(spec executor.Spec, b blueprint) *container.Config {
-	labels := maps.Clone(spec.Labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels[labelRole] = roleStep
-	if b.files.name != "" {
-		labels[labelFiles] = b.files.name
-	}
 	c := &container.Config{
 		Image:      spec.Image,
 		Entrypoint: spec.Entrypoint,
@@ -64,7 +54,7 @@ func (e *Executor) config(spec executor.Spec, b blueprint) *container.Config {
 		Env:        environ(spec.Env),
 		User:       spec.User,
 		WorkingDir: spec.WorkingDir,
-		Labels:     labels,
+		Labels:     with(spec.Labels, labelRole, roleStep, labelFiles, b.files.name),
 		// A step is no service: nobody asks for its health.
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 	}
@@ -141,6 +131,16 @@ func (e *Executor) binds(volumes []executor.Volume) []string {
 		out = append(out, v.String())
 	}
 	return out
+}
+
+// with adds labels, name and value in turn.
+func with(labels map[string]string, more ...string) map[string]string {
+	all := make(map[string]string, len(labels)+len(more)/2)
+	maps.Copy(all, labels)
+	for i := 0; i < len(more); i += 2 {
+		all[more[i]] = more[i+1]
+	}
+	return all
 }
 
 // environ gives variables in a fixed order.

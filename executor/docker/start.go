@@ -176,10 +176,12 @@ func (e *Executor) run(ctx context.Context, p *process, spec executor.Spec) (*pr
 		return p, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case e.disconnected(err):
-		return nil, e.translate(ctx, err)
 	}
-	return nil, errors.Join(e.translate(ctx, err), p.Remove(ctx))
+	err = e.translate(ctx, err)
+	if errors.Is(err, executor.ErrEngineGone) {
+		return nil, err // whether it runs is not known
+	}
+	return nil, errors.Join(err, p.Remove(ctx))
 }
 
 // makeSources makes missing host folders where the engine does not.

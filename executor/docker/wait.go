@@ -2,7 +2,9 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -25,14 +27,51 @@ func (p *process) wait(ctx context.Context) (executor.Exit, error) {
 		return executor.Exit{}, context.Cause(ctx)
 	}
 	if err := p.end(ctx); err != nil {
-		return executor.Exit{}, err
+		return executor.Exit{}, p.missed(err)
 	}
 	p.exec.feeders.close(p.handle.Ref)
 	c, err := p.exec.inspect(ctx, p.handle.Ref)
 	if err != nil {
-		return executor.Exit{}, err
+		return executor.Exit{}, p.missed(err)
 	}
-	return exitOf(c.State)
+	exit, err := exitOf(c.State)
+	if err == nil && p.exec.absences.during(p.handle.Ref) && p.exec.stopsContainers(ctx) {
+		exit.Reason = "the engine went away while it ran"
+	}
+	return exit, err
+}
+
+// absences are the containers that were waited for when the engine went away.
+type absences struct {
+	mu   sync.Mutex
+	refs map[string]bool
+}
+
+// missed remembers that the engine went away, if it did.
+func (p *process) missed(err error) error {
+	if errors.Is(err, executor.ErrEngineGone) {
+		a := &p.exec.absences
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.refs == nil {
+			a.refs = map[string]bool{}
+		}
+		a.refs[p.handle.Ref] = true
+	}
+	return err
+}
+
+func (a *absences) during(ref string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.refs[ref]
+}
+
+// stopsContainers reports whether an engine that ends takes its containers with
+// it. They leave an exit code, which is not their own choice.
+func (e *Executor) stopsContainers(ctx context.Context) bool {
+	result, err := e.api.Info(ctx, client.InfoOptions{})
+	return e.flavour.endsContainers && (err != nil || !result.Info.LiveRestoreEnabled)
 }
 
 // end waits until the container does not run any more.

@@ -51,7 +51,10 @@ func newCleaner(ctx context.Context, exec executor.Executor) *cleaner {
 	go func() {
 		defer close(c.stopped)
 		for j := range c.jobs {
-			c.results <- removed{attempt: j.leftover.Attempt, err: c.remove(ctx, j)}
+			// An engine that is away comes back with the container.
+			away := func(err error) bool { return errors.Is(err, executor.ErrEngineGone) }
+			err := retryWhile(ctx, away, func() error { return c.remove(ctx, j) })
+			c.results <- removed{attempt: j.leftover.Attempt, err: err}
 		}
 	}()
 	return c
