@@ -20,6 +20,7 @@ needs=(
 	"catatonit      catatonit"
 	"curl           curl"
 	"ip             iproute2"
+	"sshd           openssh-server"
 )
 
 present() {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 
@@ -17,6 +18,9 @@ func (e *Executor) Probe(ctx context.Context) (executor.Info, error) {
 	ping, err := e.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
 	if err != nil {
 		return executor.Info{}, e.unavailable(ctx, err)
+	}
+	if ping.APIVersion == "" {
+		return executor.Info{}, fmt.Errorf("what listens at %s is no %s engine: it names no API version: %w", e.host, e.flavour.title, executor.ErrUnreachable)
 	}
 	if ping.OSType != "" && ping.OSType != "linux" {
 		return executor.Info{}, fmt.Errorf("%s at %s runs %s containers, kog needs Linux containers: %w", e.flavour.title, e.host, ping.OSType, executor.ErrUnsupported)
@@ -39,7 +43,10 @@ func (e *Executor) unavailable(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	text := plain(err)
-	if strings.Contains(text, "permission denied") {
+	if errdefs.IsInvalidArgument(err) {
+		return fmt.Errorf("%s at %s speaks API versions that kog does not: %s: %w", e.flavour.title, e.host, text, executor.ErrUnsupported)
+	}
+	if strings.Contains(text, "permission denied while") {
 		return fmt.Errorf("%s at %s: permission denied; its socket is for root and a group of users: %w", e.flavour.title, e.host, executor.ErrUnreachable)
 	}
 	return fmt.Errorf("%s at %s does not answer (%s); %s: %w", e.flavour.title, e.host, text, e.flavour.start, executor.ErrUnreachable)

@@ -10,11 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/moby/moby/api/pkg/authconfig"
 	"github.com/moby/moby/api/types/jsonstream"
-	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -26,7 +22,7 @@ const progressEvery = 500 * time.Millisecond
 
 // pull has the engine pull an image.
 func (e *Executor) pull(ctx context.Context, req executor.ImageRequest) error {
-	auth, err := credentials(ctx, req.Ref)
+	auth, err := credentials(req.Ref)
 	if err != nil {
 		return err
 	}
@@ -82,33 +78,6 @@ func (t *transfer) add(m jsonstream.Message) {
 		p.Total += t.total[id]
 	}
 	tell(t.req, p)
-}
-
-// credentials are those for a reference's registry, as the engine wants them:
-// from docker's configuration file with its helpers, else from Podman's.
-// Source of the rules: docker login reference, "Credential stores";
-// containers-auth.json(5).
-func credentials(ctx context.Context, ref string) (string, error) {
-	parsed, err := name.ParseReference(ref)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", err, executor.ErrImageNotFound)
-	}
-	authenticator, err := authn.Resolve(ctx, authn.DefaultKeychain, parsed.Context())
-	if err != nil {
-		return "", fmt.Errorf("find credentials for %s: %w", parsed.Context().RegistryStr(), err)
-	}
-	if authenticator == authn.Anonymous {
-		return "", nil
-	}
-	auth, err := authn.Authorization(ctx, authenticator)
-	if err != nil {
-		return "", fmt.Errorf("find credentials for %s: %w", parsed.Context().RegistryStr(), err)
-	}
-	return authconfig.Encode(registry.AuthConfig{
-		Username: auth.Username, Password: auth.Password, Auth: auth.Auth,
-		IdentityToken: auth.IdentityToken, RegistryToken: auth.RegistryToken,
-		ServerAddress: parsed.Context().RegistryStr(),
-	})
 }
 
 func defaultPlatform() string { return os.Getenv("DOCKER_DEFAULT_PLATFORM") }

@@ -51,7 +51,8 @@ func (e *Executor) resolve(ctx context.Context, req executor.ImageRequest) (exec
 	}
 	for _, prefix := range elsewhere {
 		if strings.HasPrefix(req.Ref, prefix) {
-			return executor.Image{}, fmt.Errorf("executor %s does not read %s references; push the image to a registry, or save it as %sFILE: %w", e.flavour.name, prefix, archivePrefix, executor.ErrUnsupported)
+			return executor.Image{}, fmt.Errorf("executor %s does not read %s references; push the image to a registry, or save it as %sFILE: %w",
+				e.flavour.name, prefix, archivePrefix, executor.ErrUnsupported)
 		}
 	}
 	here, err := e.imageHere(ctx, req.Ref)
