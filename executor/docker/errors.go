@@ -25,10 +25,10 @@ type engineError struct {
 func (e *engineError) Error() string { return e.text }
 
 func (e *engineError) Unwrap() []error {
-	switch e.kind {
-	case nil:
+	switch {
+	case e.kind == nil:
 		return []error{e.err}
-	case executor.ErrEngineGone:
+	case errors.Is(e.kind, executor.ErrEngineGone):
 		return []error{e.kind, executor.ErrUnreachable, e.err}
 	}
 	return []error{e.kind, e.err}
@@ -58,6 +58,10 @@ var phrases = []struct {
 	{"pull access denied", executor.ErrImageNotFound},
 	{"no such image", executor.ErrImageNotFound},
 	{"image not known", executor.ErrImageNotFound},
+	{"invalid reference format", executor.ErrImageNotFound},
+	{"no matching manifest", executor.ErrImageNotFound},
+	{"no image found in", executor.ErrImageNotFound},
+	{"does not match the specified platform", executor.ErrImageNotFound},
 	{"no such host", executor.ErrUnreachable},
 	{"connection refused", executor.ErrUnreachable},
 	{"i/o timeout", executor.ErrUnreachable},
@@ -65,6 +69,10 @@ var phrases = []struct {
 	{"request canceled while waiting for connection", executor.ErrUnreachable},
 	{"x509: ", executor.ErrUnreachable},
 	{"network is unreachable", executor.ErrUnreachable},
+	{"no route to host", executor.ErrUnreachable},
+	{"connection reset by peer", executor.ErrUnreachable},
+	{"client.timeout exceeded", executor.ErrUnreachable},
+	{"server gave http response to https client", executor.ErrUnreachable},
 }
 
 // translate makes an error of the engine one of package executor. The cause of
