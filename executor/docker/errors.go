@@ -111,7 +111,7 @@ func (e *Executor) passes(err error) bool {
 
 // aboutContainer is translate for calls about a container.
 func (e *Executor) aboutContainer(ctx context.Context, err error) error {
-	if errdefs.IsNotFound(err) {
+	if errdefs.IsNotFound(err) || err != nil && strings.Contains(err.Error(), "marked for removal") {
 		return &engineError{text: plain(err), kind: executor.ErrNotFound, err: err}
 	}
 	return e.translate(ctx, err)

@@ -44,6 +44,8 @@ type flavour struct {
 	// localDigests: images that were never in a registry have digests too, so
 	// having one does not mean that it can be pulled again.
 	localDigests bool
+	// tmpfs is an option that makes a tmpfs begin empty.
+	tmpfs string
 	// ignored are volume options that mean nothing to the engine, which would
 	// refuse them.
 	ignored []string
@@ -66,12 +68,14 @@ func dockerFlavour() flavour {
 func podmanFlavour() flavour {
 	return flavour{
 		name: PodmanName, title: "Podman", find: findPodman,
-		start:           "start it with 'systemctl start podman.socket' (with --user for your own), or set CONTAINER_HOST",
-		logs:            container.LogConfig{Type: "k8s-file"},
-		poll:            100 * time.Millisecond,
-		slowFollow:      true,
-		drains:          true,
-		passing:         []string{"no such process"}, // it ended while it was looked at
+		start:      "start it with 'systemctl start podman.socket' (with --user for your own), or set CONTAINER_HOST",
+		logs:       container.LogConfig{Type: "k8s-file"},
+		poll:       100 * time.Millisecond,
+		slowFollow: true,
+		drains:     true,
+		// It ended while it was looked at, or is about to end by itself.
+		passing:         []string{"no such process", "container state improper"},
+		tmpfs:           "notmpcopyup",
 		needsSources:    true,
 		needsWorkingDir: true,
 		localDigests:    true,

@@ -45,7 +45,7 @@ func (e *Executor) removeContainer(ctx context.Context, ref string) error {
 		case err == nil, errdefs.IsNotFound(err):
 			e.feeders.close(ref)
 			return nil
-		case !errdefs.IsConflict(err): // which means that somebody else is at it
+		case !errdefs.IsConflict(err) && !e.passes(err): // a conflict: somebody else is at it
 			return e.translate(ctx, err)
 		}
 		if err := pause(ctx, look); err != nil {

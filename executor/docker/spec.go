@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -90,7 +91,7 @@ func (e *Executor) hostConfig(spec executor.Spec, b blueprint) (*container.HostC
 		if h.Tmpfs == nil {
 			h.Tmpfs = map[string]string{}
 		}
-		h.Tmpfs[m.Target] = m.Options
+		h.Tmpfs[m.Target] = strings.Trim(m.Options+","+e.flavour.tmpfs, ",")
 	}
 	for _, d := range spec.Devices {
 		h.Devices = append(h.Devices, container.DeviceMapping{
