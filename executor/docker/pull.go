@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func parsePlatform(text string) (*ocispec.Platform, error) {
 		return nil, nil
 	}
 	parts := strings.Split(text, "/")
-	if len(parts) < 2 || len(parts) > 3 || parts[0] != "linux" {
+	if len(parts) < 2 || len(parts) > 3 || parts[0] != "linux" || slices.Contains(parts, "") {
 		return nil, fmt.Errorf("platform %q: want linux/ARCHITECTURE[/VARIANT]: %w", text, executor.ErrUnsupported)
 	}
 	p := &ocispec.Platform{OS: parts[0], Architecture: parts[1]}
