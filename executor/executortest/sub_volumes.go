@@ -92,6 +92,7 @@ func networkTests() []subtest {
 	return []subtest{
 		{name: "none", run: testNetworkNone, needs: []executor.Feature{executor.FeatureNetworkNone}},
 		{name: "host", run: testNetworkHost, needs: []executor.Feature{executor.FeatureNetworkHost}},
+		{name: "run", run: testNetworkRun, needs: []executor.Feature{executor.FeatureNetworkRun}},
 	}
 }
 
@@ -130,6 +131,30 @@ func testNetworkNone(t *test) {
 func testNetworkHost(t *test) {
 	if names := t.interfaces("host"); len(names) == 0 {
 		t.Error("the host's network has no interface")
+	}
+}
+
+// testNetworkRun: containers of one run have the same interface, one after the
+// other, and those of another run have another. The sandbox goes with its
+// labels, and is made again when it is needed.
+func testNetworkRun(t *test) {
+	address := func(run string) string {
+		spec := t.spec("read", "/sys/class/net/eth0/address")
+		spec.Network = executor.NetworkRun
+		spec.Sandbox = executor.Sandbox{ID: t.id + "-" + run, Labels: t.labelsOf(run)}
+		return t.succeed(spec)
+	}
+	one, other, again := address("one"), address("other"), address("one")
+	if one == "" || one != again || one == other {
+		t.Errorf("the addresses are %q, then %q, and %q in another run", one, again, other)
+	}
+	for _, run := range []string{"one", "other"} {
+		if n := t.sweepOf(t.labelsOf(run)); n != 0 {
+			t.Errorf("a sandbox counts as %d containers, want none", n)
+		}
+	}
+	if got := address("one"); got == "" {
+		t.Error("there is no address after the sandbox was swept")
 	}
 }
 
