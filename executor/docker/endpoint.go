@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,8 +12,6 @@ import (
 	"strings"
 
 	"github.com/docker/cli/cli/config"
-	"github.com/docker/cli/cli/connhelper"
-	"github.com/docker/cli/cli/connhelper/ssh"
 	clicontext "github.com/docker/cli/cli/context"
 	"github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/context/store"
@@ -120,6 +117,9 @@ func fromContext(name, dir string) (endpoint, error) {
 }
 
 func newEndpoint(at docker.Endpoint) (endpoint, error) {
+	if strings.HasPrefix(at.Host, "ssh://") {
+		return overSSH(at.Host, "docker", "--host")
+	}
 	options, err := at.ClientOpts()
 	if err != nil {
 		return endpoint{}, fmt.Errorf("host %s: %w", shown(at.Host), reason(err))
@@ -160,40 +160,13 @@ func findPodman(host string) (endpoint, error) {
 		host = firstSocket(system, own)
 	}
 	if strings.HasPrefix(host, "ssh://") {
-		return podmanOverSSH(host)
+		var flags []string
+		if key := os.Getenv("CONTAINER_SSHKEY"); key != "" {
+			flags = []string{"-i", key}
+		}
+		return overSSH(host, "podman", "--url", flags...)
 	}
 	return newEndpoint(docker.Endpoint{EndpointMeta: docker.EndpointMeta{Host: withScheme(host)}})
-}
-
-// podmanOverSSH reaches Podman's service through the system's ssh command, with
-// Podman's own relay at the far end. Without a path that looks for the socket.
-func podmanOverSSH(host string) (endpoint, error) {
-	far, err := ssh.ParseURL(host)
-	if err != nil {
-		return endpoint{}, fmt.Errorf("host %s: %w", shown(host), err)
-	}
-	flags := []string{"-T", "-o", "ConnectTimeout=30"}
-	if key := os.Getenv("CONTAINER_SSHKEY"); key != "" {
-		flags = append(flags, "-i", key)
-	}
-	relay := []string{"podman", "system", "dial-stdio"}
-	if strings.Trim(far.Path, "/") != "" {
-		relay = []string{"podman", "--url", "unix://" + far.Path, "system", "dial-stdio"}
-	}
-	args, err := far.Command(flags, relay...)
-	if err != nil {
-		return endpoint{}, fmt.Errorf("host %s: %w", shown(host), err)
-	}
-	through, err := connhelper.GetCommandConnectionHelper("ssh", args...)
-	if err != nil {
-		return endpoint{}, fmt.Errorf("host %s: %w", shown(host), err)
-	}
-	return endpoint{host: shown(host), options: []client.Opt{
-		client.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: through.Dialer}}),
-		client.WithHost(through.Host),
-		client.WithDialContext(through.Dialer),
-		client.WithAPIVersionFromEnv(),
-	}}, nil
 }
 
 // firstSocket is the first host whose socket is there, else the first.

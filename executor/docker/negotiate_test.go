@@ -3,13 +3,14 @@ package docker_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -75,7 +76,7 @@ func (d *disguise) start(t *testing.T, e engine) string {
 		if versions.LessThan(m[1], d.min) || versions.GreaterThan(m[1], d.max) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = fmt.Fprintf(w, `{"message":"client version %s is not between %s and %s"}`, m[1], d.min, d.max)
+			_, _ = fmt.Fprintf(w, `{"message":"client version %s is too old. Minimum supported API version is %s"}`, m[1], d.min)
 			return
 		}
 		proxy.ServeHTTP(w, r)
@@ -113,6 +114,8 @@ func TestNegotiation(t *testing.T) {
 				if _, exit := runs(t, x, executor.Spec{Image: image, Args: []string{"sh", "-c", count}, Stdin: input()}); exit != 0 {
 					t.Errorf("the input did not arrive whole: exit code %d", exit)
 				}
+				d.mu.Lock()
+				defer d.mu.Unlock()
 				if len(d.seen) != 1 || !d.seen[d.max] {
 					t.Errorf("spoke %v, want %s only", d.seen, d.max)
 				}
@@ -158,17 +161,28 @@ func TestNoEngine(t *testing.T) {
 			noSettings(t)
 			server := httptest.NewServer(answer)
 			defer server.Close()
-			for _, e := range engines {
-				x, err := e.make(docker.Options{Host: "tcp://" + server.Listener.Addr().String()})
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, err = x.Probe(t.Context())
-				port := strconv.Itoa(server.Listener.Addr().(*net.TCPAddr).Port)
-				if !errors.Is(err, executor.ErrUnreachable) || !strings.Contains(err.Error(), port) {
-					t.Errorf("%s: %v; want it unreachable, with the place", e.name, err)
-				}
-			}
+			notAnEngine(t, server.Listener.Addr().String())
 		})
+	}
+	t.Run("without the TLS that is wanted", func(t *testing.T) {
+		noSettings(t)
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		defer server.Close()
+		notAnEngine(t, server.Listener.Addr().String())
+	})
+}
+
+func notAnEngine(t *testing.T, address string) {
+	t.Helper()
+	for _, e := range engines {
+		x, err := e.make(docker.Options{Host: "tcp://" + address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = x.Probe(t.Context()); !errors.Is(err, executor.ErrUnreachable) || !strings.Contains(err.Error(), address) {
+			t.Errorf("%s: %v; want it unreachable, with the place", e.name, err)
+		}
 	}
 }

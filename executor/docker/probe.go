@@ -43,7 +43,7 @@ func (e *Executor) unavailable(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	text := plain(err)
-	if errdefs.IsInvalidArgument(err) {
+	if errdefs.IsInvalidArgument(err) && strings.Contains(text, "API version") {
 		return fmt.Errorf("%s at %s speaks API versions that kog does not: %s: %w", e.flavour.title, e.host, text, executor.ErrUnsupported)
 	}
 	if strings.Contains(text, "permission denied while") {

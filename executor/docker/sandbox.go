@@ -63,7 +63,8 @@ func (e *Executor) makeSandbox(ctx context.Context, s executor.Sandbox) error {
 		Name: s.ID,
 		Config: &container.Config{
 			Image: img.Pinned, Labels: with(s.Labels, labelRole, roleSandbox), Hostname: s.ID[:min(len(s.ID), 63)],
-			Env: []string{"SLEEP=1000000h"},
+			// The built-in program sleeps when it has a context and is told to.
+			Env: []string{"SLEEP=1000000h", "KOG_CONTEXT=e30="},
 		},
 		HostConfig: &container.HostConfig{LogConfig: e.flavour.logs},
 	})

@@ -100,6 +100,7 @@ func relay(t testing.TB, l net.Listener, engine string) {
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	var open []net.Conn
+	over := false
 	running.Go(func() {
 		for {
 			near, err := l.Accept()
@@ -113,6 +114,9 @@ func relay(t testing.TB, l net.Listener, engine string) {
 			}
 			mu.Lock()
 			open = append(open, near, far)
+			if over {
+				_, _ = near.Close(), far.Close()
+			}
 			mu.Unlock()
 			running.Go(func() { pass(far, near) })
 			running.Go(func() { pass(near, far) })
@@ -121,6 +125,7 @@ func relay(t testing.TB, l net.Listener, engine string) {
 	t.Cleanup(func() {
 		_ = l.Close()
 		mu.Lock()
+		over = true
 		for _, c := range open {
 			_ = c.Close()
 		}
