@@ -127,14 +127,20 @@ func (e *Executor) sweep(ctx context.Context, labels map[string]string) (int, er
 	n := 0
 	var removals errgroup.Group
 	removals.SetLimit(sweepers)
-	for _, c := range found.containers {
-		if c.Labels[labelRole] == roleStep {
-			n++
+	// First those that use the others.
+	for _, steps := range []bool{true, false} {
+		for _, c := range found.containers {
+			if (c.Labels[labelRole] == roleStep) != steps {
+				continue
+			}
+			if steps {
+				n++
+			}
+			removals.Go(func() error { return e.removeContainer(ctx, c.ID) })
 		}
-		removals.Go(func() error { return e.removeContainer(ctx, c.ID) })
-	}
-	if err := removals.Wait(); err != nil {
-		return n, err
+		if err := removals.Wait(); err != nil {
+			return n, err
+		}
 	}
 	for _, name := range found.volumes {
 		if err := e.removeVolume(ctx, name); err != nil {

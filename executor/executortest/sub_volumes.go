@@ -138,19 +138,23 @@ func testNetworkHost(t *test) {
 // other, and those of another run have another. The sandbox goes with its
 // labels, and is made again when it is needed.
 func testNetworkRun(t *test) {
+	ofRun := func(run string) map[string]string {
+		return with(t.labels(), map[string]string{"kog.test/run": run})
+	}
 	address := func(run string) string {
 		spec := t.spec("read", "/sys/class/net/eth0/address")
 		spec.Network = executor.NetworkRun
-		spec.Sandbox = executor.Sandbox{ID: t.id + "-" + run, Labels: t.labelsOf(run)}
+		spec.Labels = with(spec.Labels, ofRun(run))
+		spec.Sandbox = executor.Sandbox{ID: t.id + "-" + run, Labels: ofRun(run)}
 		return t.succeed(spec)
 	}
 	one, other, again := address("one"), address("other"), address("one")
 	if one == "" || one != again || one == other {
 		t.Errorf("the addresses are %q, then %q, and %q in another run", one, again, other)
 	}
-	for _, run := range []string{"one", "other"} {
-		if n := t.sweepOf(t.labelsOf(run)); n != 0 {
-			t.Errorf("a sandbox counts as %d containers, want none", n)
+	for run, want := range map[string]int{"one": 2, "other": 1} {
+		if n := t.sweepOf(ofRun(run)); n != want {
+			t.Errorf("Sweep counts %d containers of run %s, want %d: a sandbox is none", n, run, want)
 		}
 	}
 	if got := address("one"); got == "" {
