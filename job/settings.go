@@ -1,0 +1,126 @@
+package job
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// SettingKey says how one key of a settings file is read.
+type SettingKey struct {
+	Name string
+	// List: the value is a list of texts. Otherwise it is one text.
+	List bool
+	// Secret keeps the lines of the value out of excerpts.
+	Secret bool
+	// Check refuses a text, each one of a list; nil accepts all. Its error goes
+	// into a finding, so that for a Secret it must not hold the text.
+	Check func(text string) error
+}
+
+// Setting is one entry of a settings file.
+type Setting struct {
+	Name string
+	// At is where the key stands.
+	At Position
+	// Values are the texts of a list, else the one text. Numbers and booleans
+	// are as they were written.
+	Values []string
+}
+
+// ErrIsJob: a settings file is wanted, and the document has workflows.
+var ErrIsJob = errors.New("the file has workflows: it is a job")
+
+// ParseSettings reads a flat settings file: an object whose keys are the given
+// ones. It goes by the rules of Parse, but keys that are not known are errors.
+// Keys that begin with "x-", and "$schema", are for the author; a null counts
+// as not given. Settings come in the order of the file.
+//
+// The error is a SyntaxErrors with everything that is wrong, or ErrIsJob.
+// Values of unknown keys and of secret ones are not in it.
+func ParseSettings(name string, data []byte, known []SettingKey) ([]Setting, error) {
+	root, found, err := read(name, data)
+	if err != nil {
+		return nil, withoutSnippets(err)
+	}
+	if root == nil {
+		return nil, nil
+	}
+	if slices.ContainsFunc(root.fields, func(f field) bool { return f.key == "workflows" }) {
+		return nil, ErrIsJob
+	}
+	d := &decoder{findings: found}
+	settings := d.settings(root, known)
+	found.errs.found = append(found.errs.found, found.warnings.found...)
+	found.warnings.found = nil
+	if _, err := found.finish(); err != nil {
+		return nil, err
+	}
+	return settings, nil
+}
+
+// withoutSnippets is for a document whose secret lines are not known, because
+// it cannot be read.
+func withoutSnippets(err error) error {
+	var all SyntaxErrors
+	if errors.As(err, &all) {
+		for _, e := range all {
+			e.Snippet = ""
+		}
+	}
+	return err
+}
+
+func (d *decoder) settings(root *node, known []SettingKey) []Setting {
+	var settings []Setting
+	at := map[string]Position{}
+	rules := []rule{{"$schema", func(*node) {}}}
+	for _, k := range known {
+		rules = append(rules, rule{k.Name, func(v *node) {
+			if s := (Setting{k.Name, at[k.Name], d.setting(v, k)}); v.kind != null {
+				settings = append(settings, s)
+			}
+		}})
+	}
+	for _, f := range root.fields {
+		at[f.key] = f.pos
+		if strings.HasPrefix(f.key, "x-") {
+			rules = append(rules, rule{f.key, func(*node) {}})
+		}
+		if open := slices.ContainsFunc(known, func(k SettingKey) bool { return k.Name == f.key && !k.Secret }); !open {
+			d.hideValues(f.value)
+		}
+	}
+	if root.kind != null {
+		d.object(root, "the file", nil, rules)
+	}
+	return settings
+}
+
+// setting reads the value of one key.
+func (d *decoder) setting(n *node, k SettingKey) []string {
+	if !k.List {
+		return []string{d.checked(n, k, k.Name)}
+	}
+	values := []string{}
+	if d.isKind(n, listing, k.Name) {
+		for _, item := range n.items {
+			if item.kind == null {
+				d.errorf(item.pos, "an entry of %s must not be null", k.Name)
+			}
+			values = append(values, d.checked(item, k, "an entry of "+k.Name))
+		}
+	}
+	return values
+}
+
+func (d *decoder) checked(n *node, k SettingKey, what string) string {
+	s := d.text(n, what)
+	if k.Check == nil || n.kind == null || !n.scalar() {
+		return s
+	}
+	if err := k.Check(s); err != nil {
+		d.errorf(n.pos, "%s: %w", k.Name, err)
+	}
+	return s
+}
