@@ -28,7 +28,7 @@ type Setting struct {
 	Values []string
 }
 
-// ErrIsJob: a settings file is wanted, and the document has workflows.
+// ErrIsJob means that a settings file is wanted and the document has workflows.
 var ErrIsJob = errors.New("the file has workflows: it is a job")
 
 // ParseSettings reads a flat settings file: an object whose keys are the given

@@ -81,7 +81,7 @@ func TestParseSettingsErrors(t *testing.T) {
 }
 
 func TestJobIsNoSettingsFile(t *testing.T) {
-	for _, text := range []string{"workflows: {}", "nmae: x\nworkflows: 1", `{"workflows": null}`} {
+	for _, text := range []string{"workflows: {}", "nmea: x\nworkflows: 1", `{"workflows": null}`} {
 		if got, err := job.ParseSettings("kog.yaml", []byte(text), settingKeys()); !errors.Is(err, job.ErrIsJob) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}

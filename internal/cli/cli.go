@@ -110,7 +110,8 @@ timeout) names the next step.`,
 		return fmt.Errorf("%w\nRun '%s --help' for the flags", err, cmd.CommandPath())
 	})
 	root.AddCommand(newRunCommand(s), newDoctorCommand(s), newVersionCommand(s))
-	bindEnvironment(root, s)
+	root.AddCommand(newConfigCommand(s))
+	bindSettings(root, s)
 	return root
 }
 
