@@ -112,6 +112,7 @@ timeout) names the next step.`,
 	root.AddCommand(newRunCommand(s), newDoctorCommand(s), newVersionCommand(s))
 	root.AddCommand(newConfigCommand(s))
 	bindSettings(root, s)
+	completeValues(root, s)
 	return root
 }
 
