@@ -64,6 +64,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
+	cmd.SetUsageFunc(usage)
 	f.StringVarP(&o.file, "file", "f", "", "job `FILE`: path, http(s) URL, or - for standard input; YAML or JSON")
 	f.StringVar(&o.workflow, "workflow", "", "`WORKFLOW` to execute instead of the job's current_workflow")
 	f.StringVar(&o.step, "step", "", "`STEP` to begin at instead of the job's current_step")
