@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -123,4 +124,32 @@ func TestSettingsErrorsShowTheLine(t *testing.T) {
 	if !errors.As(err, &all) || len(all) != 1 || !strings.Contains(all[0].Snippet, "2 | max-steps: many\n") {
 		t.Errorf("%v, %+v", err, all)
 	}
+}
+
+// FuzzParseSettings: the error says where, and what is accepted is known.
+func FuzzParseSettings(f *testing.F) {
+	for _, seed := range []string{"max-steps: 5\nvolume: [a, 'b']", "token: abc\n<<: {executor: x}", "ports: [~, {}]", `{"token": "h7"`, "workflows: {}"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		keys := settingKeys()
+		got, err := job.ParseSettings("s", data, keys)
+		var all job.SyntaxErrors
+		switch {
+		case errors.Is(err, job.ErrIsJob) || errors.As(err, &all) && len(all) > 0:
+		case err != nil:
+			t.Fatalf("%T: %v", err, err)
+		}
+		for _, s := range got {
+			i := slices.IndexFunc(keys, func(k job.SettingKey) bool { return k.Name == s.Name })
+			if i < 0 || s.At.Line == 0 || !keys[i].List && len(s.Values) != 1 {
+				t.Fatalf("%+v", s)
+			}
+			for _, v := range s.Values {
+				if check := keys[i].Check; check != nil && check(v) != nil {
+					t.Fatalf("%+v is accepted: %v", s, check(v))
+				}
+			}
+		}
+	})
 }
