@@ -29,7 +29,7 @@ type configFile struct {
 	// name is its absolute path.
 	name     string
 	project  bool
-	settings []job.Setting
+	settings []job.ConfigEntry
 }
 
 func (f configFile) kind() string {
@@ -41,7 +41,7 @@ func (f configFile) kind() string {
 
 // readFiles reads the project's config file and the user's, where they exist.
 func (r *resolution) readFiles(ctx context.Context, s *IO, jobFile string) error {
-	known := settingKeys(s)
+	known := configKeys(s)
 	if err := r.readProject(ctx, jobFile, known); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (r *resolution) readFiles(ctx context.Context, s *IO, jobFile string) error
 // readProject looks for a config file beside the job and above it. The search
 // ends at a folder with .git in it, and before one that is everybody's, such as
 // /tmp: what lies there may be anybody's.
-func (r *resolution) readProject(ctx context.Context, jobFile string, known []job.SettingKey) error {
+func (r *resolution) readProject(ctx context.Context, jobFile string, known []job.ConfigKey) error {
 	dir, err := projectStart(jobFile)
 	if err != nil {
 		return err
@@ -132,25 +132,25 @@ func everybodys(dir string) bool {
 	return err == nil && info.Mode()&fs.ModeSticky != 0 && info.Mode().Perm()&0o002 != 0
 }
 
-func readConfig(ctx context.Context, name string, known []job.SettingKey) ([]job.Setting, error) {
+func readConfig(ctx context.Context, name string, known []job.ConfigKey) ([]job.ConfigEntry, error) {
 	doc, err := fetch.Read(ctx, name, fetch.Options{MaxBytes: maxConfigBytes})
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}
-	return job.ParseSettings(name, doc.Data, known)
+	return job.ParseConfig(name, doc.Data, known)
 }
 
-// settingKeys are the keys of a config file. Values are tried on the flags of
+// configKeys are the keys of a config file. Values are tried on the flags of
 // commands that are never run.
-func settingKeys(s *IO) []job.SettingKey {
-	var keys []job.SettingKey
+func configKeys(s *IO) []job.ConfigKey {
+	var keys []job.ConfigKey
 	forEachFlag(newRootCommand(s), func(cmd *cobra.Command, f *pflag.Flag) {
 		row, ok := settingOf(cmd, f.Name)
-		if !ok || slices.ContainsFunc(keys, func(k job.SettingKey) bool { return k.Name == row.name }) {
+		if !ok || slices.ContainsFunc(keys, func(k job.ConfigKey) bool { return k.Name == row.name }) {
 			return
 		}
 		_, list := f.Value.(pflag.SliceValue)
-		keys = append(keys, job.SettingKey{
+		keys = append(keys, job.ConfigKey{
 			Name: row.name, List: list, Secret: row.shown != nil,
 			Check: func(text string) error { return setFlag(f, row, []string{text}) },
 		})

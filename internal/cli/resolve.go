@@ -115,7 +115,7 @@ func (r *resolution) fromVariable(f *pflag.Flag, row setting, s *IO) error {
 	return nil
 }
 
-func (r *resolution) fromFile(f *pflag.Flag, file configFile, set job.Setting) error {
+func (r *resolution) fromFile(f *pflag.Flag, file configFile, set job.ConfigEntry) error {
 	row := settingNamed(set.Name)
 	values := make([]string, len(set.Values))
 	for i, v := range set.Values {

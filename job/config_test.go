@@ -12,14 +12,14 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/job"
 )
 
-func settingKeys() []job.SettingKey {
+func configKeys() []job.ConfigKey {
 	number := func(s string) error {
 		if _, err := strconv.Atoi(s); err != nil {
 			return errors.New("want a whole number, not " + strconv.Quote(s))
 		}
 		return nil
 	}
-	return []job.SettingKey{
+	return []job.ConfigKey{
 		{Name: "executor"},
 		{Name: "max-steps", Check: number},
 		{Name: "volume", List: true},
@@ -33,9 +33,9 @@ func settingKeys() []job.SettingKey {
 	}
 }
 
-func TestParseSettings(t *testing.T) {
+func TestParseConfig(t *testing.T) {
 	at := func(line, column int) job.Position { return job.Position{Line: line, Column: column} }
-	tests := map[string][]job.Setting{
+	tests := map[string][]job.ConfigEntry{
 		"": nil, "# nothing\n": nil, "{}": nil, "null": nil,
 		"max-steps: 050\nexecutor: native\n": {{"max-steps", at(1, 1), []string{"050"}}, {"executor", at(2, 1), []string{"native"}}},
 		"volume:\n- a:/b\n- '/c:/d'\n":       {{"volume", at(1, 1), []string{"a:/b", "/c:/d"}}},
@@ -47,7 +47,7 @@ func TestParseSettings(t *testing.T) {
 		"$schema: s\ntoken: abc": {{"token", at(2, 1), []string{"abc"}}},
 	}
 	for text, want := range tests {
-		got, err := job.ParseSettings("kog.yaml", []byte(text), settingKeys())
+		got, err := job.ParseConfig("kog.yaml", []byte(text), configKeys())
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 		} else if diff := cmp.Diff(want, got); diff != "" {
@@ -56,7 +56,7 @@ func TestParseSettings(t *testing.T) {
 	}
 }
 
-func TestParseSettingsErrors(t *testing.T) {
+func TestParseConfigErrors(t *testing.T) {
 	tests := map[string]string{
 		"max-step: 1\nexecutor: [a]": "s:1:1: unknown key \"max-step\" in the file (did you mean \"max-steps\"?)\n" +
 			"s:2:11: executor must be text, not a list",
@@ -72,7 +72,7 @@ func TestParseSettingsErrors(t *testing.T) {
 		"executor: a\n---\nexecutor: b": "a second YAML document",
 	}
 	for text, want := range tests {
-		got, err := job.ParseSettings("s", []byte(text), settingKeys())
+		got, err := job.ParseConfig("s", []byte(text), configKeys())
 		if err == nil {
 			t.Errorf("%q gives %v", text, got)
 		} else if !strings.Contains(err.Error(), want) {
@@ -81,16 +81,16 @@ func TestParseSettingsErrors(t *testing.T) {
 	}
 }
 
-func TestJobIsNoSettingsFile(t *testing.T) {
+func TestJobIsNoConfig(t *testing.T) {
 	for _, text := range []string{"workflows: {}", "nmea: x\nworkflows: 1", `{"workflows": null}`} {
-		if got, err := job.ParseSettings("kog.yaml", []byte(text), settingKeys()); !errors.Is(err, job.ErrIsJob) {
+		if got, err := job.ParseConfig("kog.yaml", []byte(text), configKeys()); !errors.Is(err, job.ErrIsJob) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
 }
 
-// TestSettingsKeepSecrets looks at everything that an error can show.
-func TestSettingsKeepSecrets(t *testing.T) {
+// TestConfigKeepsSecrets looks at everything that an error can show.
+func TestConfigKeepsSecrets(t *testing.T) {
 	const secret = "h7"
 	for _, text := range []string{
 		"token: h7",
@@ -105,7 +105,7 @@ func TestSettingsKeepSecrets(t *testing.T) {
 		`{"token": "h7", "max-step": 1}`,
 		`{"token": "h7"`,
 	} {
-		_, err := job.ParseSettings("s", []byte(text), settingKeys())
+		_, err := job.ParseConfig("s", []byte(text), configKeys())
 		var all job.SyntaxErrors
 		if !errors.As(err, &all) {
 			t.Errorf("%q: %v", text, err)
@@ -118,22 +118,22 @@ func TestSettingsKeepSecrets(t *testing.T) {
 	}
 }
 
-func TestSettingsErrorsShowTheLine(t *testing.T) {
-	_, err := job.ParseSettings("s", []byte("token: abc\nmax-steps: many\n"), settingKeys())
+func TestConfigErrorsShowTheLine(t *testing.T) {
+	_, err := job.ParseConfig("s", []byte("token: abc\nmax-steps: many\n"), configKeys())
 	var all job.SyntaxErrors
 	if !errors.As(err, &all) || len(all) != 1 || !strings.Contains(all[0].Snippet, "2 | max-steps: many\n") {
 		t.Errorf("%v, %+v", err, all)
 	}
 }
 
-// FuzzParseSettings: the error says where, and what is accepted is known.
-func FuzzParseSettings(f *testing.F) {
+// FuzzParseConfig: the error says where, and what is accepted is known.
+func FuzzParseConfig(f *testing.F) {
 	for _, seed := range []string{"max-steps: 5\nvolume: [a, 'b']", "token: abc\n<<: {executor: x}", "ports: [~, {}]", `{"token": "h7"`, "workflows: {}"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		keys := settingKeys()
-		got, err := job.ParseSettings("s", data, keys)
+		keys := configKeys()
+		got, err := job.ParseConfig("s", data, keys)
 		var all job.SyntaxErrors
 		switch {
 		case errors.Is(err, job.ErrIsJob) || errors.As(err, &all) && len(all) > 0:
@@ -141,7 +141,7 @@ func FuzzParseSettings(f *testing.F) {
 			t.Fatalf("%T: %v", err, err)
 		}
 		for _, s := range got {
-			i := slices.IndexFunc(keys, func(k job.SettingKey) bool { return k.Name == s.Name })
+			i := slices.IndexFunc(keys, func(k job.ConfigKey) bool { return k.Name == s.Name })
 			if i < 0 || s.At.Line == 0 || !keys[i].List && len(s.Values) != 1 {
 				t.Fatalf("%+v", s)
 			}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// SettingKey says how one key of a settings file is read.
-type SettingKey struct {
+// ConfigKey says how one key of a config file is read.
+type ConfigKey struct {
 	Name string
 	// List: the value is a list of texts. Otherwise it is one text.
 	List bool
@@ -18,8 +18,8 @@ type SettingKey struct {
 	Check func(text string) error
 }
 
-// Setting is one entry of a settings file.
-type Setting struct {
+// ConfigEntry is one entry of a config file.
+type ConfigEntry struct {
 	Name string
 	// At is where the key stands.
 	At Position
@@ -28,17 +28,17 @@ type Setting struct {
 	Values []string
 }
 
-// ErrIsJob means that a settings file is wanted and the document has workflows.
+// ErrIsJob means that a config file is wanted and the document has workflows.
 var ErrIsJob = errors.New("the file has workflows: it is a job")
 
-// ParseSettings reads a flat settings file: an object whose keys are the given
+// ParseConfig reads a flat config file: an object whose keys are the given
 // ones. It goes by the rules of Parse, but keys that are not known are errors.
 // Keys that begin with "x-", and "$schema", are for the author; a null counts
-// as not given. Settings come in the order of the file.
+// as not given. Entries come in the order of the file.
 //
 // The error is a SyntaxErrors with everything that is wrong, or ErrIsJob.
 // Values of unknown keys and of secret ones are not in it.
-func ParseSettings(name string, data []byte, known []SettingKey) ([]Setting, error) {
+func ParseConfig(name string, data []byte, known []ConfigKey) ([]ConfigEntry, error) {
 	root, found, err := read(name, data)
 	if err != nil {
 		return nil, withoutSnippets(err)
@@ -50,13 +50,13 @@ func ParseSettings(name string, data []byte, known []SettingKey) ([]Setting, err
 		return nil, ErrIsJob
 	}
 	d := &decoder{findings: found}
-	settings := d.settings(root, known)
+	entries := d.config(root, known)
 	found.errs.found = append(found.errs.found, found.warnings.found...)
 	found.warnings.found = nil
 	if _, err := found.finish(); err != nil {
 		return nil, err
 	}
-	return settings, nil
+	return entries, nil
 }
 
 // withoutSnippets is for a document whose secret lines are not known, because
@@ -71,14 +71,14 @@ func withoutSnippets(err error) error {
 	return err
 }
 
-func (d *decoder) settings(root *node, known []SettingKey) []Setting {
-	var settings []Setting
+func (d *decoder) config(root *node, known []ConfigKey) []ConfigEntry {
+	var entries []ConfigEntry
 	at := map[string]Position{}
 	rules := []rule{{"$schema", func(*node) {}}}
 	for _, k := range known {
 		rules = append(rules, rule{k.Name, func(v *node) {
-			if s := (Setting{k.Name, at[k.Name], d.setting(v, k)}); v.kind != null {
-				settings = append(settings, s)
+			if e := (ConfigEntry{k.Name, at[k.Name], d.configValue(v, k)}); v.kind != null {
+				entries = append(entries, e)
 			}
 		}})
 	}
@@ -87,18 +87,18 @@ func (d *decoder) settings(root *node, known []SettingKey) []Setting {
 		if strings.HasPrefix(f.key, "x-") {
 			rules = append(rules, rule{f.key, func(*node) {}})
 		}
-		if open := slices.ContainsFunc(known, func(k SettingKey) bool { return k.Name == f.key && !k.Secret }); !open {
+		if open := slices.ContainsFunc(known, func(k ConfigKey) bool { return k.Name == f.key && !k.Secret }); !open {
 			d.hideValues(f.value)
 		}
 	}
 	if root.kind != null {
 		d.object(root, "the file", nil, rules)
 	}
-	return settings
+	return entries
 }
 
-// setting reads the value of one key.
-func (d *decoder) setting(n *node, k SettingKey) []string {
+// configValue reads the value of one key.
+func (d *decoder) configValue(n *node, k ConfigKey) []string {
 	if !k.List {
 		return []string{d.checked(n, k, k.Name)}
 	}
@@ -114,7 +114,7 @@ func (d *decoder) setting(n *node, k SettingKey) []string {
 	return values
 }
 
-func (d *decoder) checked(n *node, k SettingKey, what string) string {
+func (d *decoder) checked(n *node, k ConfigKey, what string) string {
 	s := d.text(n, what)
 	if k.Check == nil || n.kind == null || !n.scalar() {
 		return s
