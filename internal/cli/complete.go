@@ -20,7 +20,7 @@ func completeValues(root *cobra.Command, s *IO) {
 	own := map[string]cobra.CompletionFunc{
 		"workflow":   s.completeWorkflow,
 		"step":       s.completeStep,
-		"network":    cobra.FixedCompletions([]string{"host", "none"}, cobra.ShellCompDirectiveNoFileComp),
+		"network":    cobra.FixedCompletions([]string{"host", "none", "run"}, cobra.ShellCompDirectiveNoFileComp),
 		"env":        s.completeVariable,
 		"ignore-env": s.completeVariable,
 	}

@@ -12,6 +12,9 @@ import (
 // removeTimeout bounds the removal of one container.
 const removeTimeout = 30 * time.Second
 
+// sweepTimeout bounds the removal of what the containers of a run shared.
+const sweepTimeout = 2 * time.Minute
+
 // maxRemovals is how many finished containers may wait for their removal.
 const maxRemovals = 16
 
@@ -99,6 +102,23 @@ func (r *run) remove(ctx context.Context, j removal) error {
 
 // settle waits for all removals. Problems are events, never errors.
 func (r *run) settle(ctx context.Context) error { return r.collect(ctx, 0) }
+
+// sweep removes what the containers of a run shared, if they did. Trouble is
+// told and changes nothing.
+func (r *run) sweep(ctx context.Context) {
+	if r.state.Started.Options.Network != executor.NetworkRun {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	err := retry(ctx, func() error {
+		_, err := r.cfg.Executor.Sweep(ctx, map[string]string{LabelRun: r.id})
+		return err
+	})
+	if err != nil {
+		r.cfg.Logger.Warn("cannot remove the network of the run", "run", r.id, "error", err)
+	}
+}
 
 // collect writes down finished removals, and waits until at most allowed ones
 // are under way.
