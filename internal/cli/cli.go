@@ -110,7 +110,9 @@ timeout) names the next step.`,
 		return fmt.Errorf("%w\nRun '%s --help' for the flags", err, cmd.CommandPath())
 	})
 	root.AddCommand(newRunCommand(s), newDoctorCommand(s), newVersionCommand(s))
-	bindEnvironment(root, s)
+	root.AddCommand(newConfigCommand(s), newManCommand())
+	bindSettings(root, s)
+	completeValues(root, s)
 	return root
 }
 

@@ -50,9 +50,6 @@ type finding struct {
 }
 
 func (o *doctorOptions) run(ctx context.Context) error {
-	if o.output != "plain" && o.output != "json" {
-		return fmt.Errorf("unknown output %q: want plain or json", o.output)
-	}
 	var findings []finding
 	usable := false
 	for _, e := range executors {

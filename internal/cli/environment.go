@@ -52,13 +52,12 @@ func (o *runOptions) environment(ctx context.Context) (environment, error) {
 func parseVolumes(args []string) ([]executor.Volume, error) {
 	volumes := make([]executor.Volume, len(args))
 	for i, arg := range args {
-		source, rest, ok := strings.Cut(arg, ":")
-		if ok && (source == "." || source == ".." || strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../")) {
+		if _, _, ok := cutDotted(arg); ok {
 			dir, err := os.Getwd()
 			if err != nil {
 				return nil, fmt.Errorf("--volume %q: %w", arg, err)
 			}
-			arg = filepath.Join(dir, source) + ":" + rest
+			arg = volumeFrom(dir, arg)
 		}
 		v, err := executor.ParseVolume(arg)
 		if err != nil {
@@ -67,4 +66,19 @@ func parseVolumes(args []string) ([]executor.Volume, error) {
 		volumes[i] = v
 	}
 	return volumes, nil
+}
+
+// cutDotted cuts a volume whose source begins with a dot.
+func cutDotted(arg string) (source, rest string, ok bool) {
+	source, rest, ok = strings.Cut(arg, ":")
+	dotted := source == "." || source == ".." || strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../")
+	return source, rest, ok && dotted
+}
+
+// volumeFrom makes a source that begins with a dot one of a folder.
+func volumeFrom(dir, arg string) string {
+	if source, rest, ok := cutDotted(arg); ok {
+		return filepath.Join(dir, source) + ":" + rest
+	}
+	return arg
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +30,8 @@ its abort edge, so that clean-up steps run; a second one ends kog at once.
 
 Return codes: 0 success, 1 failure, 2 abort, 3 timeout, 125 trouble of kog's own.
 Every flag can also be given as an environment variable: KOG_ and its name in
-upper case with underscores (--context is KOG_CONTEXT_SOURCE).`
+upper case with underscores (--context is KOG_CONTEXT_SOURCE), or in a config
+file: kog.yaml beside the job or above it. 'kog config' says which value counts.`
 
 const runExample = `  kog run -f job.yaml
   kog run -f https://example.com/job.json --env STAGE=lab --volume /srv/firmware:/firmware:ro
@@ -64,6 +64,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
+	cmd.SetUsageFunc(usage)
 	f.StringVarP(&o.file, "file", "f", "", "job `FILE`: path, http(s) URL, or - for standard input; YAML or JSON")
 	f.StringVar(&o.workflow, "workflow", "", "`WORKFLOW` to execute instead of the job's current_workflow")
 	f.StringVar(&o.step, "step", "", "`STEP` to begin at instead of the job's current_step")
@@ -137,8 +138,6 @@ func (o *runOptions) check() (*slog.Logger, error) {
 		return nil, fmt.Errorf("--grace %s: want 0 or more", o.grace)
 	case executor.CheckNetwork(o.network) != nil:
 		return nil, fmt.Errorf("--network: %w", executor.CheckNetwork(o.network))
-	case !strings.Contains(" plain json quiet ", " "+o.output+" "):
-		return nil, fmt.Errorf("--output %q: want plain, json or quiet", o.output)
 	case len(o.ignoreEnv) > 0 && !o.importEnv:
 		return nil, fmt.Errorf("--ignore-env has a meaning only with --import-current-env")
 	}
