@@ -15,6 +15,7 @@ needs=(
 	"newuidmap      uidmap"
 	"docker-registry docker-registry"
 	"htpasswd       apache2-utils"
+	"tmux           tmux"
 )
 
 present() {
