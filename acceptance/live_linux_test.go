@@ -118,7 +118,8 @@ func TestLiveViewAndSignals(t *testing.T) {
 	})
 	t.Run("killed", func(t *testing.T) {
 		term, g := newTerminal(t, 100, 30), newGate(t)
-		term.run(term.job("echo asleep; "+waits+fails), g.volume(), "--run-id killed", "& echo $! >"+filepath.Join(g.dir, "pid")+"; wait $!")
+		term.before = fmt.Sprintf(`sh -c 'echo $$ >%s/pid; exec "$@"' sh`, g.dir)
+		term.run(term.job("echo asleep; "+waits+fails), g.volume(), "--run-id killed")
 		term.until(`│ asleep`)
 		pid, err := os.ReadFile(filepath.Join(g.dir, "pid"))
 		if err != nil {

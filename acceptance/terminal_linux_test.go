@@ -19,6 +19,8 @@ type terminal struct {
 	t *testing.T
 	// dir holds the emulator's socket, state is kog's state folder.
 	dir, state string
+	// before is what is typed before the command that runs kog.
+	before string
 }
 
 // newTerminal starts a shell in a terminal. Each line of env is one variable.
@@ -129,8 +131,8 @@ func (term *terminal) run(job string, more ...string) {
 	if err != nil {
 		term.t.Fatal(err)
 	}
-	term.enter(fmt.Sprintf("%s run -f %s --state-dir %s --executor native %s; echo rc $?",
-		path, job, term.state, strings.Join(more, " ")))
+	term.enter(fmt.Sprintf("%s %s run -f %s --state-dir %s --executor native %s; echo rc $?",
+		term.before, path, job, term.state, strings.Join(more, " ")))
 }
 
 // goOn takes a run that kog left to its end, so that no container stays.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"gitlab.com/f5-pwe/kog/v3/internal/screen"
 )
@@ -27,7 +28,8 @@ type logBuffer struct {
 func NewLog(s *screen.Screen) *slog.Logger {
 	buf := &logBuffer{}
 	attrs := slog.NewTextHandler(buf, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
+		_, level := a.Value.Any().(slog.Level)
+		if len(groups) == 0 && (level || a.Key == slog.MessageKey) {
 			return slog.Attr{}
 		}
 		return a
@@ -40,6 +42,7 @@ func (h *screenLog) Enabled(_ context.Context, level slog.Level) bool { return l
 
 // Handle shows a record.
 func (h *screenLog) Handle(ctx context.Context, r slog.Record) error {
+	r.Time = time.Time{} // is not shown then
 	h.shared.mu.Lock()
 	h.shared.Reset()
 	err := h.attrs.Handle(ctx, r)
