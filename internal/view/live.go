@@ -29,6 +29,9 @@ func NewLive(s *screen.Screen, j *job.Job, logs func(run string) string) *Live {
 
 // Handle shows one event.
 func (v *Live) Handle(_ context.Context, e event.Event, after event.State) {
+	if _, ok := e.Payload.(event.StepStarting); ok {
+		v.tail.open() // the output of the step before is not this one's
+	}
 	v.screen.Update(func(size screen.Size) []screen.Line { return v.pic.apply(e, after, frame{size, v.tail.latest()}) })
 }
 

@@ -65,10 +65,7 @@ func (p *picture) apply(e event.Event, after event.State, f frame) []screen.Line
 	case event.RunStarted:
 		return []screen.Line{p.title("run " + e.Run + ", executor " + d.Executor)}
 	case event.RunResumed:
-		for _, r := range after.Results {
-			p.visited(r, 0)
-		}
-		return []screen.Line{p.title(fmt.Sprintf("run %s goes on after %s", e.Run, steps(len(after.Results))))}
+		return p.resumed(after)
 	case event.StepStarting, event.StepStarted:
 		p.progress = event.StepProgress{}
 	case event.StepProgress:
@@ -86,6 +83,19 @@ func (p *picture) apply(e event.Event, after event.State, f frame) []screen.Line
 		return p.summary(e.Time, d, f.size)
 	}
 	return nil
+}
+
+// resumed takes in what an earlier process did, as far as it is known.
+func (p *picture) resumed(s event.State) []screen.Line {
+	visits := s.Attempts
+	if s.Open != nil {
+		visits--
+	}
+	p.left = visits - len(s.Results)
+	for _, r := range s.Results {
+		p.visited(r, 0)
+	}
+	return []screen.Line{p.title(fmt.Sprintf("run %s goes on after %s", s.RunID, steps(visits)))}
 }
 
 func (p *picture) title(about string) screen.Line {
