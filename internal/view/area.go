@@ -49,7 +49,7 @@ func (p *picture) area(now time.Time, size screen.Size, output []string) []scree
 	most := mostRows(size.Height)
 	room := max(0, most-len(top)-len(exits))
 	for _, text := range output[max(0, len(output)-room):] {
-		top = append(top, screen.Text("  │ "+text, screen.Dim))
+		top = append(top, printed(text))
 	}
 	all := append(top, exits...)
 	return all[:min(len(all), most)]

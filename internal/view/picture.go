@@ -126,7 +126,7 @@ func (p *picture) finished(open *event.OpenStep, at time.Time, d event.StepFinis
 	head = append(head, screen.Span{Text: fmt.Sprintf("  %s, rc %d", d.Outcome, d.RC), Style: styles[d.Outcome]})
 	lines := hang(head, ": ", d.Message, f.size)
 	for _, text := range f.output {
-		lines = append(lines, screen.Text("  │ "+oneLine(text), screen.Dim))
+		lines = append(lines, printed(text))
 	}
 	return append(lines, p.warnings(d)...)
 }
@@ -228,6 +228,10 @@ func numbered(name string, nth int) string {
 // oneLine is a foreign text as it may stay on the terminal.
 func oneLine(text string) string {
 	return screen.Cut(screen.Clean(text), maxText)
+}
+
+func printed(text string) screen.Line {
+	return screen.Text("  │ "+oneLine(text), screen.Dim)
 }
 
 func pad(text string, cells int) string {
