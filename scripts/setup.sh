@@ -21,6 +21,7 @@ needs=(
 	"curl           curl"
 	"ip             iproute2"
 	"sshd           openssh-server"
+	"tmux           tmux"
 )
 
 present() {

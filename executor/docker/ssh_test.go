@@ -236,3 +236,26 @@ func TestOverSSHMistakes(t *testing.T) {
 		}
 	})
 }
+
+// However early the ssh command ends, what it said is told.
+func TestOverSSHTellsWhy(t *testing.T) {
+	noSettings(t)
+	bin := t.TempDir()
+	writeFile(t, filepath.Join(bin, "ssh"), []byte("#!/bin/sh\nexec 0<&-\necho no way there >&2\nexit 255\n"), 0o700)
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for _, e := range engines {
+		for range 10 {
+			x, err := e.make(docker.Options{Host: "ssh://there"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			unreachable(t, x, "no way there")
+		}
+	}
+	t.Setenv("PATH", t.TempDir())
+	x, err := docker.New(docker.Options{Host: "ssh://there"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unreachable(t, x, "executable file not found")
+}

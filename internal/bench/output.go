@@ -16,13 +16,14 @@ import (
 const (
 	textSize   = 64 << 20
 	textCopies = 16
+	lineSize   = 64
 )
 
 // output compares 1 GiB through kog to its log file with runc writing straight
 // into a file.
 func (b *bench) output() error {
 	rootfs := b.path("rootfs")
-	if err := makeRootfs(rootfs); err != nil {
+	if err := makeRootfs(rootfs, textSize/lineSize); err != nil {
 		return err
 	}
 	args := []string{"/bin/busybox", "sh", "-c", fmt.Sprintf("for i in $(/bin/busybox seq %d); do /bin/busybox cat /text; done; echo; echo 'KOG:{\"result\":\"success\"}'", textCopies)}
@@ -65,8 +66,8 @@ func (b *bench) output() error {
 	return nil
 }
 
-// makeRootfs puts busybox and the text into a folder.
-func makeRootfs(dir string) error {
+// makeRootfs puts busybox and a text of so many lines into a folder.
+func makeRootfs(dir string, lines int) error {
 	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o700); err != nil {
 		return err
 	}
@@ -82,9 +83,9 @@ func makeRootfs(dir string) error {
 		return err
 	}
 	// In pieces: a process that is started counts its parent's memory as its own peak.
-	piece := strings.Repeat("an ordinary line of output, 64 bytes long with its newline.....\n", 1<<10)
-	for range textSize / len(piece) {
-		if _, err := f.WriteString(piece); err != nil {
+	const line, most = "an ordinary line of output, 64 bytes long with its newline.....\n", 1 << 10
+	for ; lines > 0; lines -= most {
+		if _, err := f.WriteString(strings.Repeat(line, min(lines, most))); err != nil {
 			return errors.Join(err, f.Close())
 		}
 	}

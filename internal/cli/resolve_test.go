@@ -155,7 +155,7 @@ func TestBadConfigFiles(t *testing.T) {
 		"max-steps: many":       "kog.yaml:1:12: max-steps: want a whole number, not \"many\"\n     1 | max-steps: many\n",
 		"strict: yes":           `kog.yaml:1:9: strict: want true or false, not "yes"`,
 		"grace: 10":             `kog.yaml:1:8: grace: want a time such as 30s, 10m or 1h30m, not "10"`,
-		"output: loud":          `kog.yaml:1:9: output: want plain, json or quiet, not "loud"`,
+		"output: loud":          `kog.yaml:1:9: output: want auto, live, plain, json or quiet, not "loud"`,
 		"doctor-output: quiet":  `kog.yaml:1:16: doctor-output: want plain or json, not "quiet"`,
 		"volume: /a:/b":         "kog.yaml:1:9: volume must be a list, not text",
 		"executor: [native]":    "kog.yaml:1:11: executor must be text, not a list",

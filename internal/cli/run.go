@@ -14,7 +14,6 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/internal/fetch"
 	"gitlab.com/f5-pwe/kog/v3/internal/logs"
-	"gitlab.com/f5-pwe/kog/v3/internal/view"
 	"gitlab.com/f5-pwe/kog/v3/job"
 )
 
@@ -22,8 +21,8 @@ const runHelp = `run executes a job: it begins at the job's current step, runs t
 step in a container, and follows the edge that the step's outcome names.
 
 The end of the run is printed to standard output as one JSON object; progress
-and the containers' output go to standard error. The run is kept in the state
-folder, with its log files.
+and the containers' output go to standard error, on a terminal as a live view.
+The run is kept in the state folder, with its log files.
 
 The first SIGINT or SIGTERM stops the open step with outcome abort and follows
 its abort edge, so that clean-up steps run; a second one ends kog at once.
@@ -47,6 +46,7 @@ type runOptions struct {
 	volumes                       []string
 	network, pull                 string
 	output, logFormatter          string
+	display                       *display
 	stateDir, runID               string
 	maxSteps                      int
 	startTimeout, grace           time.Duration
@@ -82,7 +82,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	f.DurationVar(&o.startTimeout, "start-timeout", kog.DefaultStartTimeout, "`LIMIT` for pulling, creating and starting a container")
 	f.DurationVar(&o.grace, "grace", kog.DefaultGrace, "`TIME` between SIGTERM and SIGKILL when a container is stopped")
 	f.BoolVar(&o.useJobRC, "use-job-rc", true, "return the job's status; with =false 0 for any status")
-	f.StringVar(&o.output, "output", "plain", "`WHAT` to show: plain, json (the event stream on standard output) or quiet")
+	f.StringVar(&o.output, "output", "auto", "`WHAT` to show: live, plain, json (the event stream on standard output), quiet, or auto: live on a terminal, else plain")
 	f.StringVar(&o.logFormatter, "log-formatter", "logfmt", "`FORMAT` of plain output: logfmt or json")
 	f.StringVar(&o.stateDir, "state-dir", kog.DefaultStateDir(), "`FOLDER` of runs and images")
 	f.StringVar(&o.runID, "run-id", "", "`ID` of the run, lower-case letters, digits and dashes (default: generated)")
@@ -92,6 +92,8 @@ func newRunCommand(s *IO) *cobra.Command {
 // run executes the job. Everything that can be wrong in flags and files is
 // found before anything is started.
 func (o *runOptions) run(ctx context.Context) error {
+	o.openDisplay()
+	defer o.display.close()
 	log, err := o.check()
 	if err != nil {
 		return err
@@ -104,17 +106,20 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	shown := o.view(log, req.Job)
+	runner.Sink, runner.Output = shown, shown
 	ctx, interrupt, release := interrupts(ctx, o.io)
 	defer release()
 	runner.Interrupt = interrupt
 	result, err := runner.Run(ctx, req)
+	o.display.close()
 	if err != nil {
 		if result.RunID != "" {
 			return fmt.Errorf("%w\nRun %s is kept in %s", err, result.RunID, filepath.Join(o.stateDir, "runs", result.RunID))
 		}
 		return err
 	}
-	enc := json.NewEncoder(o.io.Out)
+	enc := json.NewEncoder(logs.Escape(o.io.Out))
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(result); err != nil {
 		return fmt.Errorf("print result: %w", err)
@@ -149,7 +154,7 @@ func (o *runOptions) check() (*slog.Logger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--log-formatter: %w", err)
 	}
-	return log, nil
+	return o.display.logger(log), nil
 }
 
 // request reads the job and its context.
@@ -237,23 +242,11 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner,
 	if grace == 0 {
 		grace = -1
 	}
-	shown := o.view(log)
 	return &kog.Runner{
 		Executor: exec, StateDir: stateDir,
 		BaseEnv: env.base, Env: env.over,
 		Volumes: volumes, Network: o.network, Pull: policy,
 		MaxSteps: o.maxSteps, StartTimeout: o.startTimeout, Grace: grace,
-		LogFormatter: o.logFormatter, Sink: shown, Output: shown,
-		Logger: log, Version: Version(),
+		LogFormatter: o.logFormatter, Logger: log, Version: Version(),
 	}, nil
-}
-
-func (o *runOptions) view(log *slog.Logger) view.View {
-	switch o.output {
-	case "json":
-		return view.NewJSON(o.io.Out)
-	case "quiet":
-		return view.Quiet{}
-	}
-	return view.NewPlain(log)
 }

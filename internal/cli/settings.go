@@ -74,7 +74,7 @@ var settings = []setting{
 	{name: "start-timeout", heading: headLimits},
 	{name: "grace", heading: headLimits},
 
-	{name: "output", heading: headOutput, choices: []string{"plain", "json", "quiet"}},
+	{name: "output", heading: headOutput, choices: outputs},
 	{name: "log-formatter", heading: headOutput, choices: []string{"logfmt", "json"}},
 	{name: "use-job-rc", heading: headOutput},
 

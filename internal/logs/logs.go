@@ -9,7 +9,7 @@ import (
 )
 
 // New gives a logger for one of the formats "logfmt" and "json". Durations are
-// written as text ("1.5s") in both.
+// written as text ("1.5s") in both, control characters escaped.
 func New(w io.Writer, format string, level slog.Leveler) (*slog.Logger, error) {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Value.Kind() == slog.KindDuration {
@@ -24,7 +24,7 @@ func New(w io.Writer, format string, level slog.Leveler) (*slog.Logger, error) {
 	case "logfmt":
 		return slog.New(slog.NewTextHandler(w, opts)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, opts)), nil
+		return slog.New(slog.NewJSONHandler(Escape(w), opts)), nil
 	}
 	return nil, fmt.Errorf("unknown log format %q: want logfmt or json", format)
 }

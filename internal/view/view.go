@@ -1,5 +1,5 @@
 // Package view shows a run to people and programs: the same stream of events,
-// rendered as log lines or as JSON.
+// rendered as log lines, as JSON, or live on a terminal.
 package view
 
 import (

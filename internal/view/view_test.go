@@ -93,11 +93,11 @@ func TestLongLinesComeInPieces(t *testing.T) {
 // events has one event of every kind.
 func events() []event.Event {
 	payloads := []event.Payload{
-		event.RunStarted{Task: "task", Start: start, Executor: "fake", CorrelationID: "c"},
+		event.RunStarted{Task: "task", Start: start, Executor: "fake", CorrelationID: "c", Context: job.Values{}},
 		event.RunResumed{},
 		event.StepStarting{Attempt: 1, At: start, Action: "act", Image: "img:1"},
 		event.StepProgress{Attempt: 1, At: start, Message: "pulling img:1", Warning: true},
-		event.StepStarted{Attempt: 1, Pinned: "img@sha256:1"},
+		event.StepStarted{Attempt: 1, Handle: []byte(`{}`), Pinned: "img@sha256:1"},
 		event.StepStopping{Attempt: 1, Outcome: job.Timeout, Reason: "too slow"},
 		event.StepFinished{Attempt: 1, At: start, Outcome: job.Timeout, RC: 124, Message: "too slow\nreally", Warnings: []string{"odd"}},
 		event.StepRemoved{Attempt: 1, Error: "busy"},
