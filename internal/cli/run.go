@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/internal/fetch"
 	"gitlab.com/f5-pwe/kog/v3/internal/logs"
+	"gitlab.com/f5-pwe/kog/v3/internal/report"
 	"gitlab.com/f5-pwe/kog/v3/internal/view"
 	"gitlab.com/f5-pwe/kog/v3/job"
 )
@@ -50,6 +52,9 @@ type runOptions struct {
 	stateDir, runID               string
 	maxSteps                      int
 	startTimeout, grace           time.Duration
+
+	reports []string
+	targets []report.Target
 }
 
 func newRunCommand(s *IO) *cobra.Command {
@@ -85,6 +90,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	f.StringVar(&o.logFormatter, "log-formatter", "logfmt", "`FORMAT` of plain output: logfmt or json")
 	f.StringVar(&o.stateDir, "state-dir", kog.DefaultStateDir(), "`FOLDER` of runs and images")
 	f.StringVar(&o.runID, "run-id", "", "`ID` of the run, lower-case letters, digits and dashes (default: generated)")
+	o.addReportFlags(f)
 	return cmd
 }
 
@@ -93,6 +99,9 @@ func newRunCommand(s *IO) *cobra.Command {
 func (o *runOptions) run(ctx context.Context) error {
 	log, err := o.check()
 	if err != nil {
+		return err
+	}
+	if err := o.checkReports(); err != nil {
 		return err
 	}
 	req, err := o.request(ctx, log)
@@ -107,9 +116,10 @@ func (o *runOptions) run(ctx context.Context) error {
 	defer release()
 	runner.Interrupt = interrupt
 	result, err := runner.Run(ctx, req)
+	reportErr := o.writeReports(result.RunID)
 	if err != nil {
 		if result.RunID != "" {
-			return fmt.Errorf("%w\nRun %s is kept in %s", err, result.RunID, filepath.Join(o.stateDir, "runs", result.RunID))
+			return o.kept(result, errors.Join(err, reportErr))
 		}
 		return err
 	}
@@ -118,10 +128,18 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err := enc.Encode(result); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
+	if reportErr != nil {
+		return o.kept(result, reportErr)
+	}
 	if rc := result.Status.ReturnCode(); rc != 0 && o.useJobRC {
 		return exitError(rc)
 	}
 	return nil
+}
+
+// kept adds to an error where the run can be found.
+func (o *runOptions) kept(result kog.Result, err error) error {
+	return fmt.Errorf("%w\nRun %s is kept in %s", err, result.RunID, filepath.Join(o.stateDir, "runs", result.RunID))
 }
 
 // check refuses bad flag values, and makes the logger.
