@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"io"
 	"os"
 
 	"gitlab.com/f5-pwe/kog/v3/event"
@@ -23,7 +24,7 @@ func (p *Past) Events(each func(event.Event) error) error { return p.store.Read(
 
 // OpenLog opens the file with one stream ("stdout", "stderr") of an attempt.
 // An attempt whose container never ran has none: fs.ErrNotExist.
-func (p *Past) OpenLog(attempt int, step, stream string) (*os.File, error) {
+func (p *Past) OpenLog(attempt int, step, stream string) (io.ReadCloser, error) {
 	r := Run{dir: p.store.Dir(p.id)}
 	return os.Open(r.LogPath(attempt, step, stream))
 }

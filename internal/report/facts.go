@@ -22,6 +22,7 @@ func facts(all ...fact) []fact {
 	return out
 }
 
+// summaryFacts are those of a run, besides its status and message.
 func summaryFacts(s Summary) []fact {
 	outcomes := job.Outcomes()
 	var byOutcome []string
@@ -39,7 +40,6 @@ func summaryFacts(s Summary) []fact {
 		resumed = count(s.Resumed, "time")
 	}
 	return facts(
-		fact{"message", s.Message},
 		fact{"run", s.RunID},
 		fact{"correlation", s.CorrelationID},
 		fact{"began", moment(s.Began)},
@@ -53,6 +53,7 @@ func summaryFacts(s Summary) []fact {
 	)
 }
 
+// visitFacts are those of a visit, besides its outcome and message.
 func visitFacts(v Visit) []fact {
 	exit, waited, again := "", "", ""
 	if v.ExitCode != nil && *v.ExitCode != v.RC {
@@ -65,12 +66,11 @@ func visitFacts(v Visit) []fact {
 		again = fmt.Sprintf("attempt %d", v.NextAttempt)
 	}
 	out := facts(
-		fact{"message", v.Message},
 		fact{"action", v.Action},
 		fact{"image", v.Image},
 		fact{"digest", v.Pinned},
 		fact{"began", moment(v.Starting)},
-		fact{"waited for its container", waited},
+		fact{"waited", waited},
 		fact{"took", tookOf(v)},
 		fact{"rc", strconv.Itoa(v.RC)},
 		fact{"exit code", exit},

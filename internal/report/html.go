@@ -39,25 +39,16 @@ func (h *html) part(name string, data any) error {
 func (h *html) begin(s Summary) error {
 	h.summary = s
 	return h.part("head", map[string]any{
-		"Task": oneLine(s.Task), "Status": string(s.Status), "Sign": sign(s.Status),
-		"Message": clean(s.Message), "Facts": summaryFacts(s)[messages(s):],
+		"Task": oneLine(s.Task), "Status": string(s.Status), "Message": clean(s.Message), "Facts": summaryFacts(s),
 		"Visits": count(s.Total, "visit"), "Took": took(s.Took()),
 	})
-}
-
-// messages is how many of the facts are the message, which has a place of its own.
-func messages(s Summary) int {
-	if clean(s.Message) == "" {
-		return 0
-	}
-	return 1
 }
 
 // htmlVisit is a visit as the page shows it.
 type htmlVisit struct {
 	Attempt        int
 	Workflow, Step string
-	Outcome, Sign  string
+	Outcome        string
 	Took, Limit    string
 	Message        string
 	Open           bool
@@ -81,7 +72,7 @@ func (h *html) visit(v Visit) error {
 	from, wide := h.bar(v)
 	out := htmlVisit{
 		Attempt: v.Attempt, Workflow: oneLine(v.At.Workflow), Step: oneLine(v.At.Step),
-		Outcome: string(v.Outcome), Sign: sign(v.Outcome), Took: took(v.Took()),
+		Outcome: string(v.Outcome), Took: took(v.Took()),
 		Message: clean(v.Message), Open: v.Counts(), From: from, Wide: wide,
 		Facts: visitFacts(v), Changes: htmlChanges(v.Changes), Streams: htmlStreams(v),
 	}

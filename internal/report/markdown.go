@@ -64,6 +64,9 @@ func sign(o job.Outcome) string {
 func (m *markdown) begin(s Summary) error {
 	m.summary = s
 	m.w.printf("## %s %s: %s\n\n", sign(s.Status), code(s.Task), s.Status)
+	if s.Message != "" {
+		m.w.printf("%s\n\n", code(s.Message))
+	}
 	m.w.printf("| | |\n| --- | --- |\n")
 	for _, f := range summaryFacts(s) {
 		m.w.printf("| %s | %s |\n", f.Name, code(f.Value))

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"gitlab.com/f5-pwe/kog/v3/event"
 )
@@ -24,7 +23,7 @@ type Source interface {
 	Events(each func(event.Event) error) error
 	// OpenLog opens the stream "stdout" or "stderr" of an attempt of a step. An
 	// attempt without output may have none: fs.ErrNotExist.
-	OpenLog(attempt int, step, stream string) (*os.File, error)
+	OpenLog(attempt int, step, stream string) (io.ReadCloser, error)
 }
 
 // errNoRun means that a journal holds no event.
