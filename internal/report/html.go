@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,9 +40,27 @@ func (h *html) part(name string, data any) error {
 func (h *html) begin(s Summary) error {
 	h.summary = s
 	return h.part("head", map[string]any{
-		"Task": oneLine(s.Task), "Status": string(s.Status), "Message": clean(s.Message), "Facts": summaryFacts(s),
+		"Task": oneLine(s.Task), "Status": string(s.Status), "Message": clean(s.Message), "Facts": summaryFacts(s), "Jumps": jumps(s),
 		"Visits": count(s.Total, "visit"), "Took": took(s.Took()),
 	})
+}
+
+// jump leads to a visit whose result makes the run no success.
+type jump struct {
+	Attempt     int
+	At, Outcome string
+}
+
+// maxJumps is how many of them the head of the page has.
+const maxJumps = 20
+
+func jumps(s Summary) []jump {
+	var out []jump
+	for at, outcome := range s.counting {
+		out = append(out, jump{s.latest[at], oneLine(at.String()), string(outcome)})
+	}
+	slices.SortFunc(out, func(a, b jump) int { return a.Attempt - b.Attempt })
+	return out[:min(len(out), maxJumps)]
 }
 
 // htmlVisit is a visit as the page shows it.
