@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"gitlab.com/f5-pwe/kog/v3/executor/native"
 )
 
 // A run that is ended by signals is reported too: as it ended after the first,
@@ -71,7 +73,7 @@ func (s *sleeping) goOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _ := exec.Command(path, s.state, "signals").CombinedOutput()
+	out, _ := exec.Command(path, native.Name, s.state, "signals").CombinedOutput()
 	if left := s.containers(t); len(left) > 0 {
 		t.Errorf("left behind: %v\n%s", left, out)
 	}
