@@ -23,8 +23,6 @@ type junit struct {
 	out     io.Writer
 	summary Summary
 	visited map[job.Cursor]int
-	// red: some test case is a failure or an error.
-	red bool
 }
 
 func newJUnit(w io.Writer) form {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gitlab.com/f5-pwe/kog/v3/action"
 	"gitlab.com/f5-pwe/kog/v3/job"
@@ -151,6 +152,9 @@ func block(b *strings.Builder, title, language, text string) {
 	fmt.Fprintf(b, "\n%s\n\n%s%s\n%s\n%s\n", title, fence, language, strings.TrimSuffix(text, "\n"), fence)
 }
 
+// meaningless are the ASCII characters that never mean anything within a line.
+const meaningless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,-/()=;"
+
 // code is text as it is, on one line and shortened, wherever Markdown allows
 // something inline. Every character that could mean something is an entity,
 // which never has a meaning; and people and issues are not mentioned in code.
@@ -162,7 +166,7 @@ func code(s string) string {
 	var b strings.Builder
 	b.WriteString("<code>")
 	for _, r := range s {
-		if r < 0x80 && !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(" ,-/()=;", r)) {
+		if r < utf8.RuneSelf && !strings.ContainsRune(meaningless, r) {
 			b.WriteString("&#" + strconv.Itoa(int(r)) + ";")
 			continue
 		}

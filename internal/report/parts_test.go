@@ -220,7 +220,7 @@ func TestUnreadableLog(t *testing.T) {
 	}
 }
 
-type unreadable struct{ noRun }
+type unreadable struct{}
 
 func (unreadable) Events(each func(event.Event) error) error {
 	if err := (begunRun{}).Events(each); err != nil {

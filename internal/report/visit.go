@@ -61,12 +61,16 @@ func (v Visit) Counts() bool { return v.Outcome != job.Success && v.Latest }
 
 // opened is the part of a visit that is known while it is open.
 func opened(open event.OpenStep, pinned string) Visit {
-	return Visit{
+	v := Visit{
 		Attempt: open.Attempt, At: open.At, Action: open.Action,
 		Image: open.Image, Pinned: pinned,
 		Starting: open.StartingAt, Started: open.StartedAt, Limit: open.Duration,
 		Outcome: Unfinished,
 	}
+	if open.Stopping != nil {
+		v.Message = "being stopped: " + open.Stopping.Reason
+	}
+	return v
 }
 
 // finish adds the end.
