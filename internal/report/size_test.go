@@ -79,8 +79,8 @@ func TestMarkdownFitsASummary(t *testing.T) {
 }
 
 func TestLongRuns(t *testing.T) {
-	const visits = 4000
-	src := memory{visits, strings.Repeat("y", 100)}
+	const visits = 3100
+	src := memory{visits, "y"}
 	var junit, page strings.Builder
 	for kind, b := range map[string]*strings.Builder{"junit": &junit, "html": &page} {
 		if err := report.Write(b, kind, src); err != nil {
