@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/internal/fetch"
 	"gitlab.com/f5-pwe/kog/v3/internal/logs"
+	"gitlab.com/f5-pwe/kog/v3/internal/report"
 	"gitlab.com/f5-pwe/kog/v3/job"
 )
 
@@ -50,6 +52,9 @@ type runOptions struct {
 	stateDir, runID               string
 	maxSteps                      int
 	startTimeout, grace           time.Duration
+
+	reports []string
+	targets []report.Target
 }
 
 func newRunCommand(s *IO) *cobra.Command {
@@ -86,6 +91,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	f.StringVar(&o.logFormatter, "log-formatter", "logfmt", "`FORMAT` of plain output: logfmt or json")
 	f.StringVar(&o.stateDir, "state-dir", kog.DefaultStateDir(), "`FOLDER` of runs and images")
 	f.StringVar(&o.runID, "run-id", "", "`ID` of the run, lower-case letters, digits and dashes (default: generated)")
+	o.addReportFlags(f)
 	return cmd
 }
 
@@ -96,6 +102,9 @@ func (o *runOptions) run(ctx context.Context) error {
 	defer o.display.close()
 	log, err := o.check()
 	if err != nil {
+		return err
+	}
+	if err := o.checkReports(); err != nil {
 		return err
 	}
 	req, err := o.request(ctx, log)
@@ -113,9 +122,10 @@ func (o *runOptions) run(ctx context.Context) error {
 	runner.Interrupt = interrupt
 	result, err := runner.Run(ctx, req)
 	o.display.close()
+	reportErr := o.writeReports(result.RunID)
 	if err != nil {
 		if result.RunID != "" {
-			return fmt.Errorf("%w\nRun %s is kept in %s", err, result.RunID, filepath.Join(o.stateDir, "runs", result.RunID))
+			return o.kept(result, errors.Join(err, reportErr))
 		}
 		return err
 	}
@@ -124,10 +134,18 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err := enc.Encode(result); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
+	if reportErr != nil {
+		return o.kept(result, reportErr)
+	}
 	if rc := result.Status.ReturnCode(); rc != 0 && o.useJobRC {
 		return exitError(rc)
 	}
 	return nil
+}
+
+// kept adds to an error where the run can be found.
+func (o *runOptions) kept(result kog.Result, err error) error {
+	return fmt.Errorf("%w\nRun %s is kept in %s", err, result.RunID, filepath.Join(o.stateDir, "runs", result.RunID))
 }
 
 // check refuses bad flag values, and makes the logger.

@@ -77,6 +77,7 @@ var settings = []setting{
 	{name: "output", heading: headOutput, choices: outputs},
 	{name: "log-formatter", heading: headOutput, choices: []string{"logfmt", "json"}},
 	{name: "use-job-rc", heading: headOutput},
+	{name: "report", heading: headOutput},
 
 	{name: "state-dir", heading: headState, path: folderPath},
 	{name: "run-id", heading: headState},
