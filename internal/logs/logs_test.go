@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"gitlab.com/f5-pwe/kog/v3/internal/logs"
 )
@@ -76,7 +77,7 @@ func TestBytesThatAreNoText(t *testing.T) {
 	if got := logged(t, "logfmt", "a\xff\x9bb"); !strings.Contains(got, `msg="a\xff\x9bb"`) {
 		t.Errorf("logfmt: %q", got)
 	}
-	if got := logged(t, "json", "a\xff\x9bb"); !json.Valid([]byte(got)) || strings.ContainsAny(got, "\xff\x9b") {
+	if got := logged(t, "json", "a\xff\x9bb"); !json.Valid([]byte(got)) || !utf8.ValidString(got) {
 		t.Errorf("json: %q", got)
 	}
 }
