@@ -37,17 +37,20 @@ func newDialer(a SyslogAddress, config *tls.Config) dialer {
 // learn that it has ended.
 type link struct {
 	conn net.Conn
+	// raw lies under a TLS connection, whose own Close may wait for the server;
+	// else it is conn.
+	raw net.Conn
 	// stream: messages have their length before them (octet counting, RFC 6587
 	// section 3.4.1 and RFC 5425 section 4.3); else each is a datagram.
 	stream bool
 	// ended gets why the connection ended.
 	ended chan error
-	// unhook ends the watch over the context.
+	// unhook ends the watch over the context, whose end closes the connection.
 	unhook func() bool
 	buf    []byte
 }
 
-// dial makes a link, which a context that ends makes unusable.
+// dial makes a link, which ends with the context.
 func dial(ctx context.Context, d dialer, stream bool) (*link, error) {
 	dialCtx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
@@ -55,15 +58,14 @@ func dial(ctx context.Context, d dialer, stream bool) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	tcp := conn
+	l := &link{conn: conn, raw: conn, stream: stream, ended: make(chan error, 1)}
 	if secure, ok := conn.(*tls.Conn); ok {
-		tcp = secure.NetConn()
+		l.raw = secure.NetConn()
 	}
-	if tcp, ok := tcp.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(sendBuffer) // less is only better
+	if tcp, ok := l.raw.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // without it more is sent again, no more
 	}
-	l := &link{conn: conn, stream: stream, ended: make(chan error, 1)}
-	l.unhook = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	l.unhook = context.AfterFunc(ctx, func() { _ = l.raw.Close() })
 	go func() {
 		_, err := io.Copy(io.Discard, conn)
 		if err == nil {
@@ -111,7 +113,7 @@ func (l *link) finish() error {
 // close ends the connection and waits for its reader.
 func (l *link) close() {
 	l.unhook()
-	_ = l.conn.Close()
+	_ = l.raw.Close()
 	for range l.ended { // drained until the reader is gone
 	}
 }
