@@ -50,6 +50,7 @@ type runOptions struct {
 	stateDir, runID               string
 	maxSteps                      int
 	startTimeout, grace           time.Duration
+	remote                        remoteLog
 }
 
 func newRunCommand(s *IO) *cobra.Command {
@@ -83,6 +84,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	f.BoolVar(&o.useJobRC, "use-job-rc", true, "return the job's status; with =false 0 for any status")
 	f.StringVar(&o.output, "output", "plain", "`WHAT` to show: plain, json (the event stream on standard output) or quiet")
 	f.StringVar(&o.logFormatter, "log-formatter", "logfmt", "`FORMAT` of plain output: logfmt or json")
+	o.remote.addFlags(f)
 	f.StringVar(&o.stateDir, "state-dir", kog.DefaultStateDir(), "`FOLDER` of runs and images")
 	f.StringVar(&o.runID, "run-id", "", "`ID` of the run, lower-case letters, digits and dashes (default: generated)")
 	return cmd
@@ -90,11 +92,16 @@ func newRunCommand(s *IO) *cobra.Command {
 
 // run executes the job. Everything that can be wrong in flags and files is
 // found before anything is started.
-func (o *runOptions) run(ctx context.Context) error {
-	log, err := o.check()
+func (o *runOptions) run(ctx context.Context) (err error) {
+	local, err := o.check()
 	if err != nil {
 		return err
 	}
+	if err := o.remote.open(); err != nil {
+		return err
+	}
+	defer func() { o.remote.close(local, o.io.Signals, err) }()
+	log := o.remote.join(local)
 	req, err := o.request(ctx, log)
 	if err != nil {
 		return err
@@ -238,15 +245,17 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner,
 	if grace == 0 {
 		grace = -1
 	}
-	shown := o.view(log)
-	return &kog.Runner{
+	shown := o.remote.beside(o.view(log))
+	runner := &kog.Runner{
 		Executor: exec, StateDir: stateDir,
 		BaseEnv: env.base, Env: env.over,
 		Volumes: volumes, Network: o.network, Pull: policy,
 		MaxSteps: o.maxSteps, StartTimeout: o.startTimeout, Grace: grace,
 		LogFormatter: o.logFormatter, Sink: shown, Output: shown,
 		Logger: log, Version: Version(),
-	}, nil
+	}
+	o.remote.tell(runner)
+	return runner, nil
 }
 
 func (o *runOptions) view(log *slog.Logger) view.View {

@@ -70,7 +70,7 @@ func step(r rune) rune {
 	if r < 0x3000 {
 		return 1
 	}
-	return 97
+	return 997
 }
 
 func TestBytesThatAreNoText(t *testing.T) {

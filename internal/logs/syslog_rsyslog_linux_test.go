@@ -199,7 +199,7 @@ func TestHungServer(t *testing.T) {
 			log.Info("line 0")
 			s.Await(t, "the first line", func(m []string) bool { return len(m) == 1 })
 			s.Hang(t)
-			const n = 100_000
+			const n = 30_000
 			text := strings.Repeat("x", 200)
 			for range n {
 				log.Info(text)
