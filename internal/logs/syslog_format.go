@@ -113,11 +113,22 @@ func hostName(name string) string {
 	return name[:min(len(name), 255)]
 }
 
+// room is what a line needs in memory, mostly; what it takes counts, used or not.
+func (f format) room(m message) int {
+	n := 96 + len(f.host) + min(len(m.text), f.limit)
+	for _, value := range m.labels {
+		if value != "" {
+			n += len(` attempt=""`) + min(len(value), maxLabel)
+		}
+	}
+	return n
+}
+
 // rfc5424 has the labels as structured data. The byte order mark stands before
 // text that is not plain ASCII. The sequence number lets a receiver find gaps
 // and lines that came twice. Source: RFC 5424 sections 6 and 7.3.1.
 func (f format) rfc5424(m message) []byte {
-	line := make([]byte, 0, 256+len(m.text))
+	line := make([]byte, 0, f.room(m))
 	line = fmt.Appendf(line, "<%d>1 ", m.priority())
 	if m.time.IsZero() {
 		line = append(line, '-')
@@ -180,7 +191,7 @@ func label(value string) []byte {
 
 // rfc3164 has the labels in brackets before the text.
 func (f format) rfc3164(m message) []byte {
-	line := make([]byte, 0, 256+len(m.text))
+	line := make([]byte, 0, f.room(m))
 	line = fmt.Appendf(line, "<%d>", m.priority())
 	line = m.time.Local().AppendFormat(line, time.Stamp)
 	line = append(line, ' ')

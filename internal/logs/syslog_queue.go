@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,9 +14,9 @@ type line struct {
 }
 
 // lineCost is what a line needs in memory besides its data, about.
-const lineCost = 64
+const lineCost = 96
 
-func (l line) size() int { return len(l.data) + lineCost }
+func (l line) size() int { return cap(l.data) + lineCost }
 
 // queue holds lines up to a size. Who puts never waits: what does not fit is
 // counted and dropped.
@@ -52,7 +53,8 @@ func (q *queue) take(size int) []line {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, taken := fit(q.lines, size)
-	out := q.lines[:n:n]
+	out := slices.Clone(q.lines[:n])
+	clear(q.lines[:n]) // or the array would keep them
 	q.lines = q.lines[n:]
 	q.size -= taken
 	return out

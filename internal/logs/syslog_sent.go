@@ -19,8 +19,9 @@ type sent struct {
 // add keeps lines that were sent just now.
 func (s *sent) add(lines []line) {
 	s.lines = append(s.lines, lines...)
-	_, more := fit(lines, keepMax)
-	s.size += more
+	for _, l := range lines {
+		s.size += l.size()
+	}
 	n, now := 0, time.Now()
 	for n < len(s.lines) && (s.size > keepMax || s.size > keepMin && now.Sub(s.lines[n].sent) > keepTime) {
 		s.size -= s.lines[n].size()

@@ -156,6 +156,7 @@ func (w *writer) send(l *link) error {
 		return err
 	}
 	w.sent.add(batch)
+	clear(batch) // or the array would keep them
 	w.pending = w.pending[n:]
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -242,6 +243,41 @@ func TestHungServerHoldsNobodyUp(t *testing.T) {
 			t.Errorf("%+v of %d, %d bytes were waiting, limit %d", loss, n, size, limit)
 		}
 	})
+}
+
+// With all that a server made it keep, a log needs little more than it says.
+func TestMemoryIsBounded(t *testing.T) {
+	const most = 8 << 20
+	// It takes lines, all of which are kept within one second, then hangs.
+	turn := func(c *farConn) { c.read(50_000); time.Sleep(time.Hour) }
+	inVirtualTime(t, 0, []func(*farConn){turn}, func(t *testing.T, log *slog.Logger, s *Syslog, server *far) {
+		before := heap()
+		for n := range 200_000 {
+			if log.Info("an ordinary line of output"); n < 50_000 && n%1000 == 0 {
+				synctest.Wait() // not faster than the server
+			}
+		}
+		synctest.Wait()
+		server.mu.Lock()
+		server.texts = nil
+		server.mu.Unlock()
+		size := s.writer.queue.size + s.writer.sent.size
+		grown := heap() - before
+		if size < most*9/10 || size > most || grown > most*5/4 {
+			t.Errorf("%d bytes of lines in %d bytes of memory, the limit is %d", size, grown, most)
+		}
+		if loss, _ := closing(s); loss.Lost < 100_000 {
+			t.Errorf("%+v", loss)
+		}
+	})
+}
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) //nolint:gosec // no test has that much
 }
 
 func TestEndIsBounded(t *testing.T) {
