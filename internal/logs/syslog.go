@@ -40,7 +40,7 @@ type SyslogOptions struct {
 // Its one goroutine connects, again and again when it must, and sends. After a
 // connection that ended by itself, it sends what it had sent within the last
 // second once more, and after one that was reset or timed out at least the last
-// 256 KiB: syslog has no acknowledgement, and a line that comes twice is better
+// 512 KiB: syslog has no acknowledgement, and a line that comes twice is better
 // than one that does not come. In RFC 5424 both have the same sequenceId.
 type Syslog struct {
 	format format

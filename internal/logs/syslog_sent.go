@@ -6,7 +6,7 @@ import "time"
 // not read when a connection ended is gone.
 const (
 	keepTime = time.Second // at least what was sent within it,
-	keepMin  = 256 << 10   // at least so many bytes,
+	keepMin  = 512 << 10   // at least so many bytes,
 	keepMax  = 4 << 20     // and never more than so many
 )
 

@@ -1,7 +1,10 @@
 package logs
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -31,10 +34,26 @@ type writer struct {
 	pause   time.Duration
 	dials   int   // since stop
 	err     error // the latest trouble
+	// stuck is since when, in nanoseconds, the server takes nothing, over
+	// several connections perhaps; 0 when it does.
+	stuck int64
 
-	// busy is since when, in nanoseconds, the server has been waited for; 0
-	// while it is not.
+	// busy is since when the server has been waited for; 0 while it is not.
 	busy atomic.Int64
+}
+
+// waiting marks the beginning of a call that waits for the server.
+func (w *writer) waiting() { w.busy.Store(cmp.Or(w.stuck, time.Now().UnixNano())) }
+
+// waited marks the end of that call.
+func (w *writer) waited(err error) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		w.stuck = w.busy.Load()
+	case err != nil:
+		w.stuck = 0 // whatever it is, it does not hang
+	}
+	w.busy.Store(w.stuck)
 }
 
 // run ends when everything was sent after stop, when the server does not
@@ -68,9 +87,9 @@ func (w *writer) connect(ctx context.Context) *link {
 			}
 		}
 		last := w.stopping()
-		w.busy.Store(time.Now().UnixNano())
+		w.waiting()
 		l, err := dial(ctx, w.dial, w.stream)
-		w.busy.Store(0)
+		w.waited(err)
 		w.pause = min(max(2*w.pause, firstPause), maxPause)
 		switch {
 		case err == nil:
@@ -114,6 +133,8 @@ func (w *writer) serve(ctx context.Context, l *link) (finished bool) {
 	for {
 		stopping := w.stopping()
 		if len(w.pending) == 0 {
+			w.stuck = 0
+			w.busy.Store(0)
 			w.pending = w.queue.take(batchSize)
 		}
 		if len(w.pending) == 0 {
@@ -144,9 +165,9 @@ func (w *writer) serve(ctx context.Context, l *link) (finished bool) {
 func (w *writer) send(l *link) error {
 	n, _ := fit(w.pending, batchSize)
 	batch := w.pending[:n]
-	w.busy.Store(time.Now().UnixNano())
+	w.waiting()
 	err := l.send(batch)
-	w.busy.Store(0)
+	w.waited(err)
 	if err == nil || l.stream { // a part of a stream may be on its way
 		for i := range batch {
 			batch[i].sent = time.Now()
@@ -168,8 +189,7 @@ func (w *writer) finish(ctx context.Context, l *link) (finished bool) {
 		w.sent.clear()
 		return true
 	}
-	w.busy.Store(time.Now().UnixNano())
-	defer w.busy.Store(0)
+	w.waiting()
 	if err := l.finish(); err != nil {
 		return w.broken(ctx, l, err)
 	}
@@ -189,6 +209,7 @@ func (w *writer) broken(ctx context.Context, l *link, err error) (finished bool)
 	if ctx.Err() != nil {
 		return true
 	}
+	w.waited(err)
 	w.err = err
 	w.pending = append(w.sent.takeBack(!l.stream || read(err)), w.pending...)
 	return false
