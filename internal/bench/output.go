@@ -18,6 +18,8 @@ const (
 	textCopies = 16
 )
 
+const ordinaryLine = "an ordinary line of output, 64 bytes long with its newline.....\n"
+
 // output compares 1 GiB through kog to its log file with runc writing straight
 // into a file.
 func (b *bench) output() error {
@@ -65,8 +67,8 @@ func (b *bench) output() error {
 	return nil
 }
 
-// makeRootfs puts busybox and the text into a folder.
-func makeRootfs(dir string) error {
+// makeBusybox puts busybox into a folder.
+func makeBusybox(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o700); err != nil {
 		return err
 	}
@@ -74,7 +76,12 @@ func makeRootfs(dir string) error {
 	if err != nil {
 		return fmt.Errorf("%w (apt-get install busybox-static)", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "bin", "busybox"), busybox, 0o700); err != nil { //nolint:gosec // it has to be executable
+	return os.WriteFile(filepath.Join(dir, "bin", "busybox"), busybox, 0o700) //nolint:gosec // it has to be executable
+}
+
+// makeRootfs puts busybox and the text into a folder.
+func makeRootfs(dir string) error {
+	if err := makeBusybox(dir); err != nil {
 		return err
 	}
 	f, err := os.Create(filepath.Join(dir, "text"))
@@ -82,7 +89,7 @@ func makeRootfs(dir string) error {
 		return err
 	}
 	// In pieces: a process that is started counts its parent's memory as its own peak.
-	piece := strings.Repeat("an ordinary line of output, 64 bytes long with its newline.....\n", 1<<10)
+	piece := strings.Repeat(ordinaryLine, 1<<10)
 	for range textSize / len(piece) {
 		if _, err := f.WriteString(piece); err != nil {
 			return errors.Join(err, f.Close())
