@@ -63,7 +63,7 @@ func dial(ctx context.Context, d dialer, stream bool) (*link, error) {
 		l.raw = secure.NetConn()
 	}
 	if tcp, ok := l.raw.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(sendBuffer) // without it more is sent again, no more
+		_ = tcp.SetWriteBuffer(sendBuffer) // it works with any
 	}
 	l.unhook = context.AfterFunc(ctx, func() { _ = l.raw.Close() })
 	go func() {
