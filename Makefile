@@ -3,7 +3,7 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 
 # Tests that need something skip where it is missing; naming it here makes that
 # a failure.
-export KOG_TEST_REQUIRE ?= native,registry,tmux
+export KOG_TEST_REQUIRE ?= native,docker,podman,registry,syslog,tmux
 export VERSION
 # The version comes from VERSION; the go command need not ask git for it again.
 export GOFLAGS += -buildvcs=false

@@ -76,7 +76,12 @@ type Runner struct {
 	Grace time.Duration
 	// LogFormatter is told to containers: "logfmt" (default) or "json".
 	LogFormatter string
-	Sink         Sink
+	// RemoteLogger ("syslog") and RemoteLoggerAddr are told to containers, so
+	// that they can log there too. Default: "", there is none. The Runner itself
+	// sends nothing.
+	RemoteLogger     string
+	RemoteLoggerAddr string
+	Sink             Sink
 	// Output gets the output of the containers, besides the log files in the
 	// run's folder.
 	Output Output

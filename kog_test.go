@@ -2,15 +2,19 @@ package kog_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"gitlab.com/f5-pwe/kog/v3"
+	"gitlab.com/f5-pwe/kog/v3/action"
 	"gitlab.com/f5-pwe/kog/v3/event"
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/executor/fake"
@@ -103,6 +107,37 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := r.Resume(context.Background(), "nobody"); !errors.Is(err, kog.ErrRunNotFound) {
 		t.Errorf("resume of nothing: %v", err)
+	}
+}
+
+// What a Runner says about logging is in the context of every step.
+func TestLoggingIsTold(t *testing.T) {
+	for want, change := range map[string]func(*kog.Runner){
+		`{"formatter":"logfmt","remote_logger":"","remote_logger_addr":""}`: func(*kog.Runner) {},
+		`{"formatter":"json","remote_logger":"syslog","remote_logger_addr":"tcp://log:514"}`: func(r *kog.Runner) {
+			r.LogFormatter, r.RemoteLogger, r.RemoteLoggerAddr = "json", "syslog", "tcp://log:514"
+		},
+	} {
+		r, host := newRunner(t)
+		var got []string
+		host.AddImage("tool:1", fake.Image{Program: func(_ context.Context, p *fake.Proc) executor.Exit {
+			encoded, _ := p.Getenv(action.EnvContext)
+			values, err := base64.StdEncoding.DecodeString(encoded)
+			var doc struct{ Logging json.RawMessage }
+			if err := errors.Join(err, json.Unmarshal(values, &doc)); err != nil {
+				t.Error(err)
+			}
+			got = append(got, string(doc.Logging))
+			_, _ = fmt.Fprintln(p.Stdout, `KOG:{"result":"success"}`)
+			return executor.Exit{}
+		}})
+		change(r)
+		if _, err := r.Run(context.Background(), kog.Request{Job: parse(t)}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, []string{want, want}) {
+			t.Errorf("%q, want %s in both steps", got, want)
+		}
 	}
 }
 

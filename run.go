@@ -125,7 +125,7 @@ func (r *Runner) drive(ctx context.Context, j *job.Job, d drive) (res Result, er
 		Job: j, Executor: r.Executor, Journal: d.dir, Sink: r.Sink,
 		Output:  outputs{d.dir, r.Output},
 		BaseEnv: r.BaseEnv, Env: r.Env, Volumes: volumes,
-		Logging:   action.Logging{Formatter: formatter},
+		Logging:   action.Logging{Formatter: formatter, RemoteLogger: r.RemoteLogger, RemoteLoggerAddr: r.RemoteLoggerAddr},
 		Interrupt: r.Interrupt, Logger: r.Logger,
 	}, engine.Entry{Run: d.dir.ID(), State: d.state, Opening: d.opening})
 	res = result(state)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gitlab.com/f5-pwe/kog/v3/executor/executortest"
+	"gitlab.com/f5-pwe/kog/v3/executor/native"
 )
 
 // terminal is a shell in a terminal emulator, of which the test sees what a
@@ -142,7 +143,7 @@ func (term *terminal) goOn(run string) {
 	if err != nil {
 		term.t.Fatal(err)
 	}
-	cmd := exec.Command(path, term.state, run)
+	cmd := exec.Command(path, native.Name, term.state, run)
 	out, _ := cmd.CombinedOutput()
 	if code := cmd.ProcessState.ExitCode(); code > 3 {
 		term.t.Errorf("resumed: return code %d\n%s", code, out)

@@ -3,8 +3,8 @@
 # Debian or Ubuntu it installs what is missing, elsewhere it says what is.
 set -euo pipefail
 
-# What is looked for: a command, or a library known to pkg-config, and the
-# Debian package that brings it.
+# What is looked for: a command, a library known to pkg-config or a file, and
+# the Debian package that brings it.
 needs=(
 	"git            git"
 	"gcc            gcc libc6-dev"
@@ -22,11 +22,14 @@ needs=(
 	"ip             iproute2"
 	"sshd           openssh-server"
 	"tmux           tmux"
+	"rsyslogd       rsyslog"
+	"file:/usr/lib/*/rsyslog/lmnsd_gtls.so rsyslog-gnutls"
 )
 
 present() {
 	case $1 in
 	lib:*) command -v pkg-config >/dev/null && pkg-config --exists "${1#lib:}" ;;
+	file:*) compgen -G "${1#file:}" >/dev/null ;;
 	*) command -v "$1" >/dev/null ;;
 	esac
 }
@@ -37,7 +40,7 @@ list_missing() {
 	for need in "${needs[@]}"; do
 		read -r what package <<<"$need"
 		if ! present "$what"; then
-			missing+=("${what#lib:}")
+			missing+=("${what#*:}")
 			# shellcheck disable=SC2206 # one need may be several packages
 			packages+=($package)
 		fi

@@ -19,6 +19,8 @@ const (
 	lineSize   = 64
 )
 
+const ordinaryLine = "an ordinary line of output, 64 bytes long with its newline.....\n"
+
 // output compares 1 GiB through kog to its log file with runc writing straight
 // into a file.
 func (b *bench) output() error {
@@ -66,8 +68,8 @@ func (b *bench) output() error {
 	return nil
 }
 
-// makeRootfs puts busybox and a text of so many lines into a folder.
-func makeRootfs(dir string, lines int) error {
+// makeBusybox puts busybox into a folder.
+func makeBusybox(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o700); err != nil {
 		return err
 	}
@@ -75,7 +77,12 @@ func makeRootfs(dir string, lines int) error {
 	if err != nil {
 		return fmt.Errorf("%w (apt-get install busybox-static)", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "bin", "busybox"), busybox, 0o700); err != nil { //nolint:gosec // it has to be executable
+	return os.WriteFile(filepath.Join(dir, "bin", "busybox"), busybox, 0o700) //nolint:gosec // it has to be executable
+}
+
+// makeRootfs puts busybox and a text of so many lines into a folder.
+func makeRootfs(dir string, lines int) error {
+	if err := makeBusybox(dir); err != nil {
 		return err
 	}
 	f, err := os.Create(filepath.Join(dir, "text"))
@@ -83,9 +90,9 @@ func makeRootfs(dir string, lines int) error {
 		return err
 	}
 	// In pieces: a process that is started counts its parent's memory as its own peak.
-	const line, most = "an ordinary line of output, 64 bytes long with its newline.....\n", 1 << 10
+	const most = 1 << 10
 	for ; lines > 0; lines -= most {
-		if _, err := f.WriteString(strings.Repeat(line, min(lines, most))); err != nil {
+		if _, err := f.WriteString(strings.Repeat(ordinaryLine, min(lines, most))); err != nil {
 			return errors.Join(err, f.Close())
 		}
 	}

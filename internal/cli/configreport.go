@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// report is what config prints.
-type report struct {
+// configuration is what config prints.
+type configuration struct {
 	Command string `json:"command"`
 	// Project and User are the config files that were read.
 	Project string `json:"project,omitempty"`
@@ -40,7 +40,7 @@ func (o *configOptions) report(ctx context.Context, target *cobra.Command) error
 	if err != nil {
 		return err
 	}
-	r := report{Command: target.CommandPath(), Jobs: resolved.jobs}
+	r := configuration{Command: target.CommandPath(), Jobs: resolved.jobs}
 	for _, file := range resolved.files {
 		if file.project {
 			r.Project = file.name
@@ -81,7 +81,7 @@ func shownValue(f *pflag.Flag, row setting) any {
 	return shown
 }
 
-func (o *configOptions) print(r report) error {
+func (o *configOptions) print(r configuration) error {
 	_, err := fmt.Fprintf(o.io.Out, "# project: %s\n# user: %s\n", cmp.Or(r.Project, "none"), cmp.Or(r.User, "none"))
 	if err != nil {
 		return err

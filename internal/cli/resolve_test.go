@@ -224,7 +224,7 @@ func TestConfigAsJSON(t *testing.T) {
 	p := newPlace(t, map[string]string{"work/kog.yaml": "\nenv: [A=hunter2]\n"})
 	p.environ = append(p.environ, "KOG_CONFIG_OUTPUT=json", "KOG_OUTPUT=quiet")
 	_, out, _ := p.kog("config", "run", "--", "--max-steps", "3")
-	var got report
+	var got configuration
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v in\n%s", err, out)
 	}

@@ -55,6 +55,7 @@ type runOptions struct {
 
 	reports []string
 	targets []report.Target
+	remote  remoteLog
 }
 
 func newRunCommand(s *IO) *cobra.Command {
@@ -89,6 +90,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	f.BoolVar(&o.useJobRC, "use-job-rc", true, "return the job's status; with =false 0 for any status")
 	f.StringVar(&o.output, "output", "auto", "`WHAT` to show: live, plain, json (the event stream on standard output), quiet, or auto: live on a terminal, else plain")
 	f.StringVar(&o.logFormatter, "log-formatter", "logfmt", "`FORMAT` of plain output: logfmt or json")
+	o.remote.addFlags(f)
 	f.StringVar(&o.stateDir, "state-dir", kog.DefaultStateDir(), "`FOLDER` of runs and images")
 	f.StringVar(&o.runID, "run-id", "", "`ID` of the run, lower-case letters, digits and dashes (default: generated)")
 	o.addReportFlags(f)
@@ -97,16 +99,21 @@ func newRunCommand(s *IO) *cobra.Command {
 
 // run executes the job. Everything that can be wrong in flags and files is
 // found before anything is started.
-func (o *runOptions) run(ctx context.Context) error {
+func (o *runOptions) run(ctx context.Context) (err error) {
 	o.openDisplay()
 	defer o.display.close()
-	log, err := o.check()
+	local, err := o.check()
 	if err != nil {
 		return err
 	}
 	if err := o.checkReports(); err != nil {
 		return err
 	}
+	if err := o.remote.open(); err != nil {
+		return err
+	}
+	defer func() { o.remote.close(local, o.io.Signals, err) }()
+	log := o.remote.join(local)
 	req, err := o.request(ctx, log)
 	if err != nil {
 		return err
@@ -115,7 +122,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	shown := o.view(log, req.Job)
+	shown := o.remote.beside(o.view(log, req.Job))
 	runner.Sink, runner.Output = shown, shown
 	ctx, interrupt, release := interrupts(ctx, o.io)
 	defer release()
@@ -260,11 +267,13 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner,
 	if grace == 0 {
 		grace = -1
 	}
-	return &kog.Runner{
+	runner := &kog.Runner{
 		Executor: exec, StateDir: stateDir,
 		BaseEnv: env.base, Env: env.over,
 		Volumes: volumes, Network: o.network, Pull: policy,
 		MaxSteps: o.maxSteps, StartTimeout: o.startTimeout, Grace: grace,
 		LogFormatter: o.logFormatter, Logger: log, Version: Version(),
-	}, nil
+	}
+	o.remote.tell(runner)
+	return runner, nil
 }

@@ -78,6 +78,12 @@ var settings = []setting{
 	{name: "log-formatter", heading: headOutput, choices: []string{"logfmt", "json"}},
 	{name: "use-job-rc", heading: headOutput},
 	{name: "report", heading: headOutput},
+	{name: "remote-logger", heading: headOutput, choices: []string{syslogLogger}},
+	{name: "remote-logger-addr", heading: headOutput},
+	{name: "remote-logger-format", heading: headOutput, choices: []string{"rfc5424", "rfc3164"}},
+	{name: "remote-logger-ca", heading: headOutput, path: filePath},
+	{name: "remote-logger-cert", heading: headOutput, path: filePath},
+	{name: "remote-logger-key", heading: headOutput, path: filePath},
 
 	{name: "state-dir", heading: headState, path: folderPath},
 	{name: "run-id", heading: headState},
@@ -122,8 +128,11 @@ func (s setting) check(value string) error {
 	if s.choices == nil || slices.Contains(s.choices, value) {
 		return nil
 	}
-	last := len(s.choices) - 1
-	return fmt.Errorf("want %s or %s, not %q", strings.Join(s.choices[:last], ", "), s.choices[last], value)
+	want := s.choices[len(s.choices)-1]
+	if others := s.choices[:len(s.choices)-1]; len(others) > 0 {
+		want = strings.Join(others, ", ") + " or " + want
+	}
+	return fmt.Errorf("want %s, not %q", want, value)
 }
 
 // from makes a relative path of a config file in a folder one that holds

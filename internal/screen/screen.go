@@ -56,6 +56,7 @@ type Screen struct {
 	mu      sync.Mutex
 	area    Area
 	pending []Line
+	closed  bool
 
 	// What follows belongs to the goroutine of loop.
 	drawn  []int // the widths of the rows of the area on the terminal
@@ -81,12 +82,24 @@ func (s *Screen) Show(area Area) {
 }
 
 // Update calls a function that changes what the area shows, with the present
-// size, and adds the lines that it returns to the permanent ones.
+// size, and adds the lines that it returns to the permanent ones. After Close
+// they are written at once.
 func (s *Screen) Update(change func(Size) (permanent []Line)) {
 	s.mu.Lock()
 	s.pending = append(s.pending, change(s.opts.Size())...)
+	if s.closed {
+		s.writePending()
+	}
 	s.mu.Unlock()
 	s.Wake()
+}
+
+// writePending writes permanent lines where there is no area any more.
+func (s *Screen) writePending() {
+	for _, l := range s.pending {
+		_, _ = io.WriteString(s.w, l.encode(s.opts)+"\n") // who cannot be told cannot be told of that
+	}
+	s.pending = nil
 }
 
 // Write adds the lines of p to the permanent ones. It is for messages that are
@@ -115,6 +128,10 @@ func (s *Screen) Close() {
 	s.Show(nil)
 	close(s.quit)
 	<-s.done
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.writePending()
 }
 
 // loop draws, at most once in a gap, until Close.

@@ -109,6 +109,20 @@ func TestPermanentLinesAboveTheArea(t *testing.T) {
 	})
 }
 
+// What comes after the end is written at once, and not lost.
+func TestWriteAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		term := newTerminal()
+		s := screen.New(term, term.options())
+		s.Close()
+		term.take()
+		if _, err := s.Write([]byte("a warning\n")); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, term, "a warning\n")
+	})
+}
+
 func TestDrawsSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term := newTerminal()
