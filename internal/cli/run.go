@@ -50,6 +50,7 @@ type runOptions struct {
 	stateDir, runID               string
 	maxSteps                      int
 	startTimeout, grace           time.Duration
+	notify                        notifyOptions
 }
 
 func newRunCommand(s *IO) *cobra.Command {
@@ -85,6 +86,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	f.StringVar(&o.logFormatter, "log-formatter", "logfmt", "`FORMAT` of plain output: logfmt or json")
 	f.StringVar(&o.stateDir, "state-dir", kog.DefaultStateDir(), "`FOLDER` of runs and images")
 	f.StringVar(&o.runID, "run-id", "", "`ID` of the run, lower-case letters, digits and dashes (default: generated)")
+	o.notify.addFlags(f)
 	return cmd
 }
 
@@ -230,6 +232,10 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner,
 	if err != nil {
 		return nil, fmt.Errorf("--state-dir: %w", err)
 	}
+	notifiers, err := o.notify.build(o.io, log)
+	if err != nil {
+		return nil, err
+	}
 	exec, err := newExecutor(ctx, o.executor, executorOptions{stateDir: stateDir, log: log})
 	if err != nil {
 		return nil, err
@@ -245,7 +251,8 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner,
 		Volumes: volumes, Network: o.network, Pull: policy,
 		MaxSteps: o.maxSteps, StartTimeout: o.startTimeout, Grace: grace,
 		LogFormatter: o.logFormatter, Sink: shown, Output: shown,
-		Logger: log, Version: Version(),
+		Notifiers: notifiers,
+		Logger:    log, Version: Version(),
 	}, nil
 }
 
