@@ -37,15 +37,21 @@ func programs() map[string]func() {
 	}
 }
 
-// resume is a program that goes on with a run: resume STATE_DIR RUN_ID. It
-// returns 4 when there is no such run.
+// resume is a program that goes on with a run: resume STATE_DIR RUN_ID
+// [NOTIFIER_URL]. It returns 4 when there is no such run.
 func resume() {
 	exec, err := native.New(native.Options{Dir: filepath.Join(os.Args[1], native.Name), Builtin: builtin.Images{}})
 	if err == nil {
 		r := kog.Runner{Executor: exec, StateDir: os.Args[1]}
 		var result kog.Result
-		result, err = r.Resume(context.Background(), os.Args[2])
+		if len(os.Args) > 3 {
+			r.Notifiers, err = notifyAll(os.Args[3])
+		}
 		if err == nil {
+			result, err = r.Resume(context.Background(), os.Args[2])
+		}
+		if err == nil {
+			fmt.Println(result.NotifyStatus, result.NotifyMessage)
 			os.Exit(result.Status.ReturnCode())
 		}
 	}
@@ -67,8 +73,14 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
-			server := httptest.NewServer(http.FileServer(http.Dir(examples)))
+			hooked := filepath.Join(env.WorkDir, "hooked")
+			web := http.NewServeMux()
+			web.Handle("/", http.FileServer(http.Dir(examples)))
+			web.Handle("/hook", &hook{keep: func(line string) error { return appendLine(hooked, line) }})
+			server := httptest.NewServer(web)
 			env.Defer(server.Close)
+			env.Setenv("HOOK", server.URL+"/hook")
+			env.Setenv("HOOKED", hooked)
 			env.Setenv("URL", server.URL)
 			env.Setenv("EXAMPLES", examples)
 			env.Setenv("KOG_STATE_DIR", filepath.Join(env.WorkDir, "state"))

@@ -26,9 +26,11 @@ const maxRedirects = 5
 // Redirects with 307 and 308 are followed, but not from https to http; whatever
 // identifies kog goes to no other host. Every other answer is a refusal.
 type HTTP struct {
-	url    *url.URL
-	opts   HTTPOptions
-	client *http.Client
+	url  *url.URL
+	opts HTTPOptions
+	// transport, and no http.Client: that one follows redirects by rules of its
+	// own, and its errors quote URLs.
+	transport *http.Transport
 }
 
 // NewHTTP gives a notifier for an http or https URL, which may hold a user and
@@ -50,10 +52,7 @@ func NewHTTP(rawURL string, opts HTTPOptions) (*HTTP, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	return &HTTP{url: u, opts: opts, client: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &HTTP{url: u, opts: opts, transport: transport}, nil
 }
 
 // Name is the scheme and the host.
@@ -68,7 +67,7 @@ func (h *HTTP) Key() string {
 
 // CloseIdleConnections closes the connections that are kept for the next
 // notification.
-func (h *HTTP) CloseIdleConnections() { h.client.CloseIdleConnections() }
+func (h *HTTP) CloseIdleConnections() { h.transport.CloseIdleConnections() }
 
 // Notify posts one notification.
 func (h *HTTP) Notify(ctx context.Context, n Notification) error {
@@ -111,11 +110,7 @@ func (h *HTTP) post(ctx context.Context, to *url.URL, n Notification) (*http.Res
 			return nil, err
 		}
 	}
-	resp, err := h.client.Do(req)
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
-		err = urlErr.Err // without the URL
-	}
+	resp, err := h.transport.RoundTrip(req)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("no answer within %s", tryTimeout)
 	}

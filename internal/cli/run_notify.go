@@ -29,10 +29,10 @@ type notifyOptions struct {
 }
 
 func (o *notifyOptions) addFlags(f *pflag.FlagSet) {
-	f.StringArrayVar(&o.notifiers, "notifier", nil, "`RECEIVER` of notifications: console for standard error, or an http(s) URL (repeatable)")
+	f.StringArrayVar(&o.notifiers, "notifier", nil, "`RECEIVER` of notifications: console for standard error, or an http(s) URL, signed if KOG_NOTIFY_SECRET is set (repeatable)")
 	f.StringVar(&o.on, "notify-on", string(notify.StepStart), "`OCCASIONS` to notify of: step-start, step-end, job-end, with commas between them")
 	f.StringVar(&o.format, "notify-format", string(notify.FormatJob), "`FORMAT` of notifications: job or cloudevents")
-	f.StringArrayVar(&o.headers, "notify-header", nil, "header for every notification over HTTP, `'NAME: VALUE'` (repeatable)")
+	f.StringArrayVar(&o.headers, "notify-header", nil, "header for every notification over HTTP, `NAME:VALUE` (repeatable)")
 	f.StringVar(&o.tokenFile, "notify-token-file", "", "`FILE` with a bearer token for notifications over HTTP")
 	f.StringVar(&o.caFile, "notify-ca", "", "`FILE` with certificates in PEM that receivers may have, besides the system's")
 	f.DurationVar(&o.timeout, "notify-timeout", notify.DefaultTimeout, "`TIME` to wait at the end of the run for what is not delivered")
