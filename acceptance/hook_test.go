@@ -15,8 +15,8 @@ import (
 // hook is a receiver of notifications: it keeps each as one line, its ID and
 // its body.
 type hook struct {
-	// refuse, if set, says with which status a request is answered and not kept; 0 for
-	// none.
+	// refuse, if set, says with which status a request is answered that is not
+	// kept; 0 keeps it.
 	refuse func() int
 
 	mu   sync.Mutex

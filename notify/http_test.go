@@ -245,7 +245,10 @@ func TestErrorsHideSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, opts := range []HTTPOptions{
-		{TokenFile: token}, {TokenFile: token + "?"}, {CAFile: token}, {CAFile: token + "?"},
+		{TokenFile: token},
+		{TokenFile: token + "?"},
+		{CAFile: token},
+		{CAFile: token + "?"},
 		{TokenFile: token, Header: http.Header{"Authorization": {"s3cret"}}},
 	} {
 		_, err := NewHTTP("http://x", opts)

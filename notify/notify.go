@@ -81,7 +81,7 @@ type Options struct {
 }
 
 // Set is a number of notifiers that hear the same. It is a kog.Notifiers, and
-// may serve several runs at once.
+// may serve several runs at once, as long as their IDs differ.
 type Set struct {
 	opts      Options
 	notifiers []Notifier

@@ -103,6 +103,22 @@ func TestIndependentNotifiers(t *testing.T) {
 	})
 }
 
+// Whoever cannot wait any more ends the wait.
+func TestEndOfContext(t *testing.T) {
+	dir, s := t.TempDir(), newStory(t)
+	synctest.Test(t, func(t *testing.T) {
+		set := New(Options{}, &scripted{name: "hung", answer: hang})
+		set.Begin("r1", dir, s.job)
+		s.tell(set, 2)
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(time.Second, cancel)
+		began := time.Now()
+		if status, message := set.End(ctx, "r1"); status != "failed" || time.Since(began) != time.Second {
+			t.Errorf("%q, %q after %s", status, message, time.Since(began))
+		}
+	})
+}
+
 func TestBackOff(t *testing.T) {
 	dir, s := t.TempDir(), newStory(t)
 	synctest.Test(t, func(t *testing.T) {
