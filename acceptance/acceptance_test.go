@@ -73,14 +73,13 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
-			hooked := filepath.Join(env.WorkDir, "hooked")
 			web := http.NewServeMux()
 			web.Handle("/", http.FileServer(http.Dir(examples)))
-			web.Handle("/hook", &hook{keep: func(line string) error { return appendLine(hooked, line) }})
 			server := httptest.NewServer(web)
 			env.Defer(server.Close)
-			env.Setenv("HOOK", server.URL+"/hook")
-			env.Setenv("HOOKED", hooked)
+			if err := addHooks(env, web, server.URL); err != nil {
+				return err
+			}
 			env.Setenv("URL", server.URL)
 			env.Setenv("EXAMPLES", examples)
 			env.Setenv("KOG_STATE_DIR", filepath.Join(env.WorkDir, "state"))

@@ -1,12 +1,17 @@
 package acceptance
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"gitlab.com/f5-pwe/kog/v3"
 	"gitlab.com/f5-pwe/kog/v3/notify"
@@ -39,6 +44,31 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
+}
+
+// addHooks adds receivers for scripts: $HOOK, which keeps what it gets in the
+// file $HOOKED; the same at $GUARDED for who knows its token and its header;
+// and the same encrypted at $TLSHOOK, with the CA in the file $CA.
+func addHooks(env *testscript.Env, web *http.ServeMux, url string) error {
+	hooked, ca := filepath.Join(env.WorkDir, "hooked"), filepath.Join(env.WorkDir, "ca.pem")
+	h := &hook{keep: func(line string) error { return appendLine(hooked, line) }}
+	web.Handle("/hook", h)
+	web.HandleFunc("/guarded", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer t0ken" || r.Header.Get("X-Team") != "lab" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+	encrypted := httptest.NewTLSServer(h)
+	env.Defer(encrypted.Close)
+	for name, value := range map[string]string{
+		"HOOK": url + "/hook", "GUARDED": url + "/guarded", "HOOKED": hooked, "TLSHOOK": encrypted.URL, "CA": ca,
+	} {
+		env.Setenv(name, value)
+	}
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: encrypted.Certificate().Raw}
+	return os.WriteFile(ca, pem.EncodeToMemory(block), 0o600)
 }
 
 func appendLine(file, line string) error {

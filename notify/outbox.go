@@ -21,6 +21,7 @@ type outbox struct {
 	log    *slog.Logger
 
 	closing chan struct{} // closed when nothing will be added any more
+	hurry   chan struct{} // closing, until it has cut one wait short
 	wake    chan struct{}
 	cancel  context.CancelFunc
 	stopped chan struct{}
@@ -36,9 +37,10 @@ type outbox struct {
 
 func newOutbox(index int, to Notifier, log *slog.Logger) *outbox {
 	label := fmt.Sprintf("notifier %d (%s)", index+1, to.Name())
+	closing := make(chan struct{})
 	return &outbox{
 		to: to, label: label, folder: fmt.Sprintf("%d-%s", index+1, to.Key()), log: log.With("notifier", label),
-		closing: make(chan struct{}), wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		closing: closing, hurry: closing, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 }
 
@@ -96,7 +98,6 @@ func (o *outbox) add(r record, err error) {
 // work delivers until nothing is left after closing, or ctx ends.
 func (o *outbox) work(ctx context.Context) {
 	defer close(o.stopped)
-	closing := o.closing
 	for {
 		e, ok := o.first()
 		if !ok {
@@ -111,7 +112,7 @@ func (o *outbox) work(ctx context.Context) {
 				return
 			}
 		}
-		err := o.deliver(ctx, e, &closing)
+		err := o.deliver(ctx, e)
 		var refused *RefusedError
 		if err != nil && !errors.As(err, &refused) {
 			return // ctx has ended
@@ -131,7 +132,7 @@ func (o *outbox) first() (entry, bool) {
 
 // deliver tries until a notification is delivered or refused, or ctx ends.
 // When the run ends, a wait of our own making ends too, once.
-func (o *outbox) deliver(ctx context.Context, e entry, closing *chan struct{}) error {
+func (o *outbox) deliver(ctx context.Context, e entry) error {
 	var pause backoff
 	for n := 1; ; n++ {
 		err := o.try(ctx, e)
@@ -150,7 +151,7 @@ func (o *outbox) deliver(ctx context.Context, e entry, closing *chan struct{}) e
 			o.log.Warn("notification is not delivered yet", "error", err)
 		}
 		wait, asked := pause.next(err)
-		hurry := *closing
+		hurry := o.hurry
 		if asked {
 			hurry = nil
 		}
@@ -161,7 +162,7 @@ func (o *outbox) deliver(ctx context.Context, e entry, closing *chan struct{}) e
 			return err
 		case <-timer.C:
 		case <-hurry:
-			*closing, pause = nil, backoff{}
+			o.hurry, pause = nil, backoff{}
 		}
 		timer.Stop()
 	}
