@@ -82,6 +82,8 @@ type Runner struct {
 	RemoteLogger     string
 	RemoteLoggerAddr string
 	Sink             Sink
+	// Notifiers tell others what happens. Default: nobody is told.
+	Notifiers Notifiers
 	// Output gets the output of the containers, besides the log files in the
 	// run's folder.
 	Output Output
@@ -118,9 +120,11 @@ type Result struct {
 	TaskName      string      `json:"task_name"`
 	Status        job.Outcome `json:"status"`
 	Message       string      `json:"message"`
-	NotifyStatus  string      `json:"notify_status"`
-	NotifyMessage string      `json:"notify_message"`
-	RunID         string      `json:"run_id"`
+	// NotifyStatus is "" without Notifiers, else "ok" or "failed"; NotifyMessage
+	// says what is missing and what the last trouble was.
+	NotifyStatus  string `json:"notify_status"`
+	NotifyMessage string `json:"notify_message"`
+	RunID         string `json:"run_id"`
 }
 
 // Defaults of a Runner.

@@ -80,7 +80,7 @@ func (r *Runner) Resume(ctx context.Context, runID string) (Result, error) {
 		return result(state), errors.Join(fmt.Errorf("resume run %s: %w", runID, err), dir.Close())
 	}
 	if state.Phase == event.PhaseFinished && len(state.Leftovers) == 0 {
-		return result(state), dir.Close()
+		return r.finished(ctx, j, drive{dir: dir, state: state})
 	}
 	return r.drive(ctx, j, drive{dir: dir, state: state, opening: event.RunResumed{KogVersion: r.Version}})
 }
@@ -117,12 +117,15 @@ func (r *Runner) drive(ctx context.Context, j *job.Job, d drive) (res Result, er
 	if err != nil {
 		return result(d.state), err
 	}
+	if err := r.beginNotify(ctx, j, d); err != nil {
+		return result(d.state), err
+	}
 	formatter := r.LogFormatter
 	if formatter == "" {
 		formatter = "logfmt"
 	}
 	state, err := engine.Run(ctx, engine.Config{
-		Job: j, Executor: r.Executor, Journal: d.dir, Sink: r.Sink,
+		Job: j, Executor: r.Executor, Journal: d.dir, Sink: r.sink(),
 		Output:  outputs{d.dir, r.Output},
 		BaseEnv: r.BaseEnv, Env: r.Env, Volumes: volumes,
 		Logging:   action.Logging{Formatter: formatter, RemoteLogger: r.RemoteLogger, RemoteLoggerAddr: r.RemoteLoggerAddr},
@@ -130,6 +133,7 @@ func (r *Runner) drive(ctx context.Context, j *job.Job, d drive) (res Result, er
 	}, engine.Entry{Run: d.dir.ID(), State: d.state, Opening: d.opening})
 	res = result(state)
 	res.RunID = d.dir.ID()
+	res.NotifyStatus, res.NotifyMessage = r.endNotify(ctx, res.RunID)
 	return res, err
 }
 

@@ -37,14 +37,20 @@ func programs() map[string]func() {
 }
 
 // resume is a program that goes on with a run: resume EXECUTOR STATE_DIR
-// RUN_ID. It returns 4 when there is no such run.
+// RUN_ID [NOTIFIER_URL]. It returns 4 when there is no such run.
 func resume() {
 	exec, err := newExecutor(os.Args[1], os.Args[2])
 	if err == nil {
 		r := kog.Runner{Executor: exec, StateDir: os.Args[2]}
 		var result kog.Result
-		result, err = r.Resume(context.Background(), os.Args[3])
+		if len(os.Args) > 4 {
+			r.Notifiers, err = notifyAll(os.Args[4])
+		}
 		if err == nil {
+			result, err = r.Resume(context.Background(), os.Args[3])
+		}
+		if err == nil {
+			fmt.Println(result.NotifyStatus, result.NotifyMessage)
 			os.Exit(result.Status.ReturnCode())
 		}
 	}
@@ -66,8 +72,13 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
-			server := httptest.NewServer(http.FileServer(http.Dir(examples)))
+			web := http.NewServeMux()
+			web.Handle("/", http.FileServer(http.Dir(examples)))
+			server := httptest.NewServer(web)
 			env.Defer(server.Close)
+			if err := addHooks(env, web, server.URL); err != nil {
+				return err
+			}
 			env.Setenv("URL", server.URL)
 			env.Setenv("EXAMPLES", examples)
 			env.Setenv("KOG_EXECUTOR", native.Name)

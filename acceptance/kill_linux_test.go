@@ -46,7 +46,7 @@ func TestKillAndGoOn(t *testing.T) {
 		w.removesImage(t, archive)
 		k := &killer{
 			t: t, world: w, killing: killings[w.name], dir: dir, job: filepath.Join(dir, "job.yaml"),
-			moment: func(n time.Duration) time.Duration { return rand.N(n) },
+			moment: rand.N[time.Duration],
 		}
 		if err := os.WriteFile(k.job, []byte(killJob(archive, k.steps)), 0o600); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
@@ -20,7 +21,7 @@ type environment struct{ base, over map[string]string }
 func (o *runOptions) environment(ctx context.Context) (environment, error) {
 	env := environment{over: map[string]string{}}
 	if o.importEnv {
-		base, err := envfile.Import(o.io.Environ, o.ignoreEnv)
+		base, err := envfile.Import(o.io.Environ, slices.Concat(o.ignoreEnv, notifyVariables))
 		if err != nil {
 			return environment{}, fmt.Errorf("--import-current-env: %w", err)
 		}

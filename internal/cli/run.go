@@ -56,6 +56,7 @@ type runOptions struct {
 	reports []string
 	targets []report.Target
 	remote  remoteLog
+	notify  notifyOptions
 }
 
 func newRunCommand(s *IO) *cobra.Command {
@@ -94,6 +95,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	f.StringVar(&o.stateDir, "state-dir", kog.DefaultStateDir(), "`FOLDER` of runs and images")
 	f.StringVar(&o.runID, "run-id", "", "`ID` of the run, lower-case letters, digits and dashes (default: generated)")
 	o.addReportFlags(f)
+	o.notify.addFlags(f)
 	return cmd
 }
 
@@ -259,6 +261,10 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner,
 	if err != nil {
 		return nil, fmt.Errorf("--state-dir: %w", err)
 	}
+	notifiers, err := o.notify.build(o.io, log)
+	if err != nil {
+		return nil, err
+	}
 	exec, err := newExecutor(ctx, o.executor, executorOptions{stateDir: stateDir, log: log})
 	if err != nil {
 		return nil, err
@@ -272,7 +278,7 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner,
 		BaseEnv: env.base, Env: env.over,
 		Volumes: volumes, Network: o.network, Pull: policy,
 		MaxSteps: o.maxSteps, StartTimeout: o.startTimeout, Grace: grace,
-		LogFormatter: o.logFormatter, Logger: log, Version: Version(),
+		LogFormatter: o.logFormatter, Notifiers: notifiers, Logger: log, Version: Version(),
 	}
 	o.remote.tell(runner)
 	return runner, nil

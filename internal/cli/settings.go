@@ -44,12 +44,13 @@ const (
 	headContainers  = "Containers"
 	headLimits      = "Time and limits"
 	headOutput      = "Output"
+	headNotify      = "Notifications"
 	headState       = "State"
 	headOther       = "General"
 )
 
 // headings are in the order of help.
-var headings = []string{headJob, headEnvironment, headContainers, headLimits, headOutput, headState, headOther}
+var headings = []string{headJob, headEnvironment, headContainers, headLimits, headOutput, headNotify, headState, headOther}
 
 // settings has a row for every flag but --help. A flag without one has neither
 // a key in config files nor completion.
@@ -78,6 +79,13 @@ var settings = []setting{
 	{name: "log-formatter", heading: headOutput, choices: []string{"logfmt", "json"}},
 	{name: "use-job-rc", heading: headOutput},
 	{name: "report", heading: headOutput},
+	{name: "notifier", heading: headNotify, shown: hostOnly},
+	{name: "notify-on", heading: headNotify},
+	{name: "notify-format", heading: headNotify, choices: []string{"job", "cloudevents"}},
+	{name: "notify-header", heading: headNotify, shown: headerOnly},
+	{name: "notify-token-file", heading: headNotify, path: filePath},
+	{name: "notify-ca", heading: headNotify, path: filePath},
+	{name: "notify-timeout", heading: headNotify},
 	{name: "remote-logger", heading: headOutput, choices: []string{syslogLogger}},
 	{name: "remote-logger-addr", heading: headOutput},
 	{name: "remote-logger-format", heading: headOutput, choices: []string{"rfc5424", "rfc3164"}},
@@ -166,6 +174,26 @@ func (s setting) show(value string) string {
 	}
 	u.User, u.RawQuery = nil, ""
 	return u.String()
+}
+
+// hostOnly shows where a URL leads: its path may be a password too.
+func hostOnly(value string) string {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" {
+		if strings.Contains(value, ":") {
+			return hidden
+		}
+		return value
+	}
+	return u.Scheme + "://" + u.Host + "/" + hidden
+}
+
+// headerOnly shows the name of a header.
+func headerOnly(value string) string {
+	if name, _, ok := strings.Cut(value, ":"); ok {
+		return name + ": " + hidden
+	}
+	return hidden
 }
 
 // nameOnly shows the NAME of NAME=VALUE.

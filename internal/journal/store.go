@@ -4,6 +4,7 @@
 //	events.ndjson          the events, one a line, append only
 //	lock                   locked while a process drives the run
 //	logs/                  one file per attempt and stream
+//	notify/                what notifiers keep
 //
 // Folders and files can be read by their owner only.
 package journal
