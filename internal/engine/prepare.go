@@ -52,11 +52,13 @@ func unmet(req job.Requirements, env map[string]string, values job.Values) []str
 type visit struct {
 	cfg   Config
 	state event.State
-	open  event.OpenStep
+	// written is the run's first event as the journal has it.
+	written event.RunStarted
+	open    event.OpenStep
 }
 
 func (r *run) visit(open event.OpenStep) visit {
-	return visit{cfg: r.cfg, state: r.state, open: open}
+	return visit{cfg: r.cfg, state: r.state, written: r.written.Started, open: open}
 }
 
 // refuse says why a step cannot run at all, or "".
@@ -135,8 +137,8 @@ func (v visit) spec(img executor.Image) (executor.Spec, error) {
 
 func (v visit) labels() map[string]string {
 	labels := attemptLabels(v.state.RunID, v.open.Attempt)
-	labels[LabelCorrelation] = v.state.Started.CorrelationID
-	labels[LabelJob] = v.state.Started.Task
+	labels[LabelCorrelation] = v.written.CorrelationID
+	labels[LabelJob] = v.written.Task
 	labels[LabelWorkflow] = v.open.At.Workflow
 	labels[LabelStep] = v.open.At.Step
 	return labels

@@ -1,0 +1,55 @@
+package kog
+
+import (
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"gitlab.com/f5-pwe/kog/v3/event"
+	"gitlab.com/f5-pwe/kog/v3/internal/mask"
+	"gitlab.com/f5-pwe/kog/v3/job"
+)
+
+// masker masks the secrets of this Runner and of a job, which may be nil, and
+// the variables that are named besides.
+func (r *Runner) masker(j *job.Job, names []string) *mask.Masker {
+	names = slices.AppendSeq(slices.Clone(names), maps.Keys(r.Secrets))
+	sources := []mask.Source{{Vars: r.Env}, {Name: "imported", Vars: r.BaseEnv}, {Name: "given", Vars: r.Secrets}}
+	return mask.New(names, append(sources, mask.Actions(j)...)...)
+}
+
+// maskedLogger is told at once which values cannot be masked.
+func (r *Runner) maskedLogger(m *mask.Masker) *slog.Logger {
+	if r.Logger == nil {
+		return nil
+	}
+	for _, name := range m.Skipped() {
+		r.Logger.Warn("value is not masked: it is too short or too common", "variable", name)
+	}
+	return slog.New(m.Handler(r.Logger.Handler()))
+}
+
+// unmask gives the state of a run as its containers have it. A run that has
+// ended gets none any more.
+func unmask(m *mask.Masker, s event.State) (event.State, error) {
+	opened, err := m.State(s)
+	if err != nil && s.Phase == event.PhaseFinished {
+		return s, nil
+	}
+	return opened, err
+}
+
+// maskedOutput masks streams on their way to another Output.
+type maskedOutput struct {
+	to   Output
+	mask *mask.Masker
+}
+
+func (o maskedOutput) Open(run string, step event.OpenStep) (stdout, stderr io.WriteCloser, err error) {
+	stdout, stderr, err = o.to.Open(run, step)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.mask.Writer(stdout), o.mask.Writer(stderr), nil
+}
