@@ -27,7 +27,7 @@ func (r *Runner) maskedLogger(m *mask.Masker) *slog.Logger {
 	for _, name := range m.Skipped() {
 		r.Logger.Warn("value is not masked: it is too short or too common", "variable", name)
 	}
-	return slog.New(m.Handler(r.Logger.Handler()))
+	return m.Logger(r.Logger)
 }
 
 // unmask gives the state of a run as its containers have it. A run that has

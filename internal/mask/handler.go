@@ -12,6 +12,11 @@ import (
 // attributes, in front of next.
 func (m *Masker) Handler(next slog.Handler) slog.Handler { return &handler{m: m, next: next} }
 
+// Logger puts Handler in front of a logger.
+func (m *Masker) Logger(next *slog.Logger) *slog.Logger {
+	return slog.New(m.Handler(next.Handler()))
+}
+
 type handler struct {
 	m    *Masker
 	next slog.Handler
