@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -193,14 +194,48 @@ func TestResumeRestoresSecrets(t *testing.T) {
 		t.Fatalf("resumed: %+v, %v", result, err)
 	}
 	checkMasked(t, w.shown(t, result))
-	for i := range whole.contexts {
-		if w.contexts[i] != whole.contexts[i] {
-			t.Errorf("context %d: %s, want %s", i, w.contexts[i], whole.contexts[i])
-		}
+	if !slices.Equal(w.contexts, whole.contexts) {
+		t.Errorf("contexts %q, want %q", w.contexts, whole.contexts)
 	}
 	w.Env = nil
 	if again, err := w.Resume(context.Background(), "secret"); err != nil || again.Message != "used ***" {
 		t.Errorf("a run that has ended: %+v, %v", again, err)
+	}
+}
+
+// Wherever a run is left, what is written holds no secret, and its containers
+// get what they get in a whole run.
+func TestResumeFromAnyEvent(t *testing.T) {
+	whole := newSecretWorld(t)
+	events := 0
+	whole.Sink = sinkFunc(func(event.Event) { events++ })
+	if _, err := whole.Run(context.Background(), whole.request(t)); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= events; n++ {
+		w := newSecretWorld(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		heard := 0
+		w.Sink = sinkFunc(func(event.Event) {
+			if heard++; heard == n {
+				cancel()
+			}
+		})
+		_, err := w.Run(ctx, w.request(t))
+		cancel()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatalf("left at event %d: %v", n, err)
+		}
+		checkMasked(t, w.shown(t))
+		w.Sink = nil
+		result, err := w.Resume(context.Background(), "secret")
+		if err != nil || result.Message != "used ***" {
+			t.Fatalf("left at event %d, resumed: %+v, %v", n, result, err)
+		}
+		checkMasked(t, w.shown(t, result))
+		if !slices.Equal(w.contexts, whole.contexts) {
+			t.Errorf("left at event %d: contexts %q, want %q", n, w.contexts, whole.contexts)
+		}
 	}
 }
 
