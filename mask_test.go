@@ -118,6 +118,8 @@ func (w *secretWorld) shown(t *testing.T, more ...any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.mu.Lock() // a container may run on
+	defer w.mu.Unlock()
 	fmt.Fprintf(&all, "logs:\n%s\nlabels: %v\nmore: %+v", w.logs.String(), w.labels, more)
 	return all.String()
 }

@@ -44,7 +44,9 @@ type Masker struct {
 	// labels[i] names the i-th text of find.
 	labels []string
 	// texts are all texts by their label, also those that find has once only.
-	texts   map[string]string
+	texts map[string]string
+	// sources are the names of the sources, in their order.
+	sources []string
 	skipped []string
 }
 
@@ -56,6 +58,7 @@ func New(names []string, sources ...Source) *Masker {
 	var texts []string
 	known := map[string]bool{}
 	for _, src := range sources {
+		m.sources = append(m.sources, src.Name)
 		for _, name := range slices.Sorted(maps.Keys(src.Vars)) {
 			value := src.Vars[name]
 			if value == "" || !Secret(name) && !slices.Contains(names, name) {

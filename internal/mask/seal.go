@@ -117,14 +117,13 @@ func (m *Masker) labelled(label string) (string, error) {
 		return strings.Repeat("*", n), nil
 	}
 	name, _, _ := strings.Cut(variable, "@")
-	if form != "" {
-		form = ":" + form
-	}
-	if text, ok := m.texts[name+form]; ok {
-		return text, nil
-	}
 	if plain, err := url.QueryUnescape(name); err == nil {
 		name = plain
+	}
+	for _, source := range m.sources {
+		if text, ok := m.texts[labelOf(name, source, form)]; ok {
+			return text, nil
+		}
 	}
 	return "", &MissingError{Name: name}
 }

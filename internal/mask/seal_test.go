@@ -60,6 +60,10 @@ func TestOpenNeedsTheValue(t *testing.T) {
 	if got, err := elsewhere.Open("***PASSWORD@action.a+b:hex***"); got != "6368616e676564" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
+	imported := mask.New(nil, mask.Source{}, mask.Source{Name: "imported", Vars: map[string]string{"PASSWORD": "changed"}})
+	if got, err := imported.Open("***PASSWORD***"); got != "changed" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
 	for _, damaged := range []string{"***:0***", "***:-1***", "***:99999999999***", "***PASSWORD:line9***"} {
 		if got, err := named().Open(damaged); err == nil {
 			t.Errorf("%s: %q", damaged, got)
