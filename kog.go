@@ -69,7 +69,9 @@ type Runner struct {
 	Secrets map[string]string
 	// Volumes are mounted into every step.
 	Volumes []executor.Volume
-	// Network is "", "host" or "none"; "" is the executor's default.
+	// Network is "", which is the executor's default, "host", "none", the name
+	// of a network, or "run": one network for all containers of a run. An action
+	// may have another one.
 	Network string
 	Pull    executor.PullPolicy
 	// MaxSteps is how many steps a run may visit before it fails. Default 1000.

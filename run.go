@@ -30,6 +30,10 @@ import (
 // far as it came, with its RunID once it has one, and Resume goes on with it.
 // When ctx ends, Run returns its cause at once and leaves containers as they
 // are. For an orderly end use Interrupt.
+//
+// What the executor cannot do is refused before the run exists, all of it at
+// once: a job.SyntaxErrors for the settings of actions, executor.ErrUnsupported
+// for those and for what the Runner asks for.
 func (r *Runner) Run(ctx context.Context, req Request) (res Result, err error) {
 	m := r.masker(req.Job, nil)
 	defer func() { err = m.Error(err) }()
@@ -39,6 +43,9 @@ func (r *Runner) Run(ctx context.Context, req Request) (res Result, err error) {
 	}
 	started, err := r.opening(req)
 	if err != nil {
+		return Result{}, err
+	}
+	if err := r.refuse(req.Job, info); err != nil {
 		return Result{}, err
 	}
 	started.Executor = info.Name

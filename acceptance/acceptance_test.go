@@ -20,7 +20,6 @@ import (
 
 	"gitlab.com/f5-pwe/kog/v3"
 	"gitlab.com/f5-pwe/kog/v3/executor/native"
-	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
 	"gitlab.com/f5-pwe/kog/v3/internal/cli"
 )
 
@@ -37,14 +36,14 @@ func programs() map[string]func() {
 	}
 }
 
-// resume is a program that goes on with a run: resume STATE_DIR RUN_ID. It
-// returns 4 when there is no such run.
+// resume is a program that goes on with a run: resume EXECUTOR STATE_DIR
+// RUN_ID. It returns 4 when there is no such run.
 func resume() {
-	exec, err := native.New(native.Options{Dir: filepath.Join(os.Args[1], native.Name), Builtin: builtin.Images{}})
+	exec, err := newExecutor(os.Args[1], os.Args[2])
 	if err == nil {
-		r := kog.Runner{Executor: exec, StateDir: os.Args[1]}
+		r := kog.Runner{Executor: exec, StateDir: os.Args[2]}
 		var result kog.Result
-		result, err = r.Resume(context.Background(), os.Args[2])
+		result, err = r.Resume(context.Background(), os.Args[3])
 		if err == nil {
 			os.Exit(result.Status.ReturnCode())
 		}
@@ -71,6 +70,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(server.Close)
 			env.Setenv("URL", server.URL)
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("KOG_EXECUTOR", native.Name)
 			env.Setenv("KOG_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 			return nil
 		},

@@ -9,17 +9,27 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
+	"gitlab.com/f5-pwe/kog/v3/executor/docker"
 	"gitlab.com/f5-pwe/kog/v3/executor/executortest"
+	"gitlab.com/f5-pwe/kog/v3/executor/native"
 )
 
-const (
-	killSteps  = 5
-	killRounds = 20
-)
+// killing is how often, and how much at once, runs are killed on an executor.
+type killing struct {
+	steps, rounds, kills, atOnce int
+}
+
+var killings = map[string]killing{
+	native.Name:       {steps: 5, rounds: 20, kills: 4, atOnce: 1},
+	docker.Name:       {steps: 2, rounds: 200, kills: 2, atOnce: 4},
+	docker.PodmanName: {steps: 2, rounds: 20, kills: 2, atOnce: 2},
+}
 
 // Every step writes its name into a file of the host before it does anything
 // else, and has a result. So the file tells what was executed, in which order.
@@ -30,22 +40,43 @@ echo 'KOG:{"result":"success","message":"done"}'`
 // kog is killed at random moments, and so is whoever goes on. In the end every
 // step was executed once, in its order, and nothing is left.
 func TestKillAndGoOn(t *testing.T) {
-	dir := t.TempDir()
-	archive := busyboxImage(t, dir, killScript)
-	k := &killer{t: t, dir: dir, job: filepath.Join(dir, "job.yaml"), seed: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))}
-	if err := os.WriteFile(k.job, []byte(killJob(archive)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	k.round(0, false) // unpacks the image, and says how long a run takes
-	k.typical = time.Since(began)
-	for n := 1; n <= killRounds; n++ {
-		k.round(n, true)
-	}
-	t.Logf("%d kills in %d runs", k.kills, killRounds)
-	if k.kills < killRounds/2 {
-		t.Errorf("only %d kills: the test does not test", k.kills)
-	}
+	onWorlds(t, func(t *testing.T, w world) {
+		dir := t.TempDir()
+		archive := busyboxImage(t, dir, killScript)
+		w.removesImage(t, archive)
+		k := &killer{
+			t: t, world: w, killing: killings[w.name], dir: dir, job: filepath.Join(dir, "job.yaml"),
+			moment: func(n time.Duration) time.Duration { return rand.N(n) },
+		}
+		if err := os.WriteFile(k.job, []byte(killJob(archive, k.steps)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k.round(0, false) // unpacks the image
+		began := time.Now()
+		k.round(1, false) // says how long a run takes
+		k.typical = time.Since(began)
+		numbers := make(chan int)
+		var workers sync.WaitGroup
+		for range k.atOnce {
+			workers.Go(func() {
+				for n := range numbers {
+					k.round(n, true)
+				}
+			})
+		}
+		for n := range k.rounds {
+			numbers <- n + 2
+		}
+		close(numbers)
+		workers.Wait()
+		t.Logf("%d kills in %d runs", k.dead.Load(), k.rounds)
+		if k.dead.Load() < int64(k.rounds/2) {
+			t.Errorf("only %d kills: the test does not test", k.dead.Load())
+		}
+		for _, left := range w.left(t) {
+			t.Errorf("left behind: %s", left)
+		}
+	})
 }
 
 // busyboxImage makes an image that runs a script, and returns its archive.
@@ -74,12 +105,12 @@ func busyboxImage(t *testing.T, dir, script string) string {
 	return archive
 }
 
-func killJob(archive string) string {
+func killJob(archive string, steps int) string {
 	var y strings.Builder
 	y.WriteString("name: kill\nworkflows:\n  run:\n    start: {action: a, success: s1}\n")
-	for i := 1; i < killSteps; i++ {
+	for i := 1; i < steps; i++ {
 		next := fmt.Sprintf(", success: s%d", i+1)
-		if i == killSteps-1 {
+		if i == steps-1 {
 			next = ""
 		}
 		fmt.Fprintf(&y, "    s%d: {action: a%s}\n", i, next)
@@ -89,26 +120,28 @@ func killJob(archive string) string {
 }
 
 type killer struct {
-	t        *testing.T
+	t *testing.T
+	world
+	killing
 	dir, job string
-	seed     *rand.Rand
+	moment   func(time.Duration) time.Duration
 	typical  time.Duration
-	kills    int
+	dead     atomic.Int64
 }
 
 // round takes one run to its end, over any number of dead processes.
 func (k *killer) round(n int, kill bool) {
-	k.t.Helper()
 	state := filepath.Join(k.dir, "state")
 	count := filepath.Join(k.dir, fmt.Sprintf("count-%d", n))
 	if err := os.Mkdir(count, 0o700); err != nil {
-		k.t.Fatal(err)
+		k.t.Error(err)
+		return
 	}
 	id := fmt.Sprintf("kill-%d", n)
-	fresh := []string{"kog", "run", "-f", k.job, "--state-dir", state, "--run-id", id, "--executor", "native", "--output", "quiet", "--volume", count + ":/count"}
+	fresh := []string{"kog", "run", "-f", k.job, "--state-dir", state, "--run-id", id, "--executor", k.name, "--output", "quiet", "--volume", count + ":/count"}
 	argv := fresh
 	for try := 0; ; try++ {
-		code, output := k.process(argv, kill && try < 4)
+		code, output := k.process(argv, kill && try < k.kills)
 		if code == 0 {
 			break
 		}
@@ -116,45 +149,42 @@ func (k *killer) round(n int, kill bool) {
 		case 4:
 			argv = fresh // it died before the run began
 		case -1:
-			argv = []string{"resume", state, id}
+			argv = []string{"resume", k.name, state, id}
 		default:
-			k.t.Fatalf("round %d: %s: return code %d\n%s", n, argv[0], code, output)
+			k.t.Errorf("round %d: %s: return code %d\n%s", n, argv[0], code, output)
+			return
 		}
 	}
 	log, err := os.ReadFile(filepath.Join(count, "log"))
 	if err != nil {
-		k.t.Fatal(err)
+		k.t.Error(err)
+		return
 	}
 	want := "\"step_name\":\"start\"\n"
-	for i := 1; i < killSteps; i++ {
+	for i := 1; i < k.steps; i++ {
 		want += fmt.Sprintf("\"step_name\":\"s%d\"\n", i)
 	}
 	if string(log) != want {
 		k.t.Errorf("round %d executed\n%swant\n%s", n, log, want)
-	}
-	left, err := filepath.Glob(filepath.Join(state, "native", "containers", "[a-z]*"))
-	if err != nil || len(left) > 0 {
-		k.t.Errorf("round %d left %v, %v", n, left, err)
 	}
 }
 
 // process runs one process, and kills it at a random moment; -1 means that it
 // was killed.
 func (k *killer) process(argv []string, kill bool) (code int, output string) {
-	k.t.Helper()
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
-		k.t.Fatal(err)
+		return 125, err.Error()
 	}
 	cmd := exec.Command(path, argv[1:]...)
+	cmd.Env = k.environ()
 	var buf bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &buf, &buf
 	if err := cmd.Start(); err != nil {
-		k.t.Fatal(err)
+		return 125, err.Error()
 	}
 	if kill {
-		moment := time.Duration(k.seed.Int64N(int64(k.typical)))
-		timer := time.AfterFunc(moment, func() { _ = cmd.Process.Kill() })
+		timer := time.AfterFunc(k.moment(k.typical), func() { _ = cmd.Process.Kill() })
 		defer timer.Stop()
 	}
 	err = cmd.Wait()
@@ -162,7 +192,7 @@ func (k *killer) process(argv []string, kill bool) (code int, output string) {
 		return 0, buf.String()
 	}
 	if code = cmd.ProcessState.ExitCode(); code == -1 {
-		k.kills++
+		k.dead.Add(1)
 	}
 	return code, buf.String()
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gitlab.com/f5-pwe/kog/v3/executor/native"
 )
 
 const signalJob = `
@@ -121,7 +123,7 @@ func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, s.state, "signals")
+	cmd := exec.Command(path, native.Name, s.state, "signals")
 	out, _ := cmd.CombinedOutput()
 	if code := cmd.ProcessState.ExitCode(); code != 2 {
 		t.Errorf("resumed: return code %d, want 2\n%s", code, out)

@@ -16,6 +16,9 @@ var (
 	ErrUnauthorized = errors.New("not authorised")
 	// ErrUnreachable: the engine or the registry does not answer.
 	ErrUnreachable = errors.New("not reachable")
+	// ErrEngineGone: the engine itself does not answer, or is about to end. It
+	// comes with ErrUnreachable. The same call may succeed when the engine is back.
+	ErrEngineGone = errors.New("engine does not answer")
 	// ErrUnsupported: this executor cannot do that, here or at all.
 	ErrUnsupported = errors.New("not supported")
 	// ErrDiskFull: no space left for an image or a container.

@@ -22,6 +22,14 @@ const (
 	NetworkRun = "run"
 )
 
+// CheckNetwork refuses what cannot be the name of a network.
+func CheckNetwork(name string) error {
+	if name != NetworkDefault && !networkName().MatchString(name) {
+		return fmt.Errorf("network %q: want %s, %s, %s or the name of a network", name, NetworkHost, NetworkNone, NetworkRun)
+	}
+	return nil
+}
+
 // Sandbox is what the containers of one run share. The first Start that needs
 // it makes it; Sweep with its labels removes it.
 type Sandbox struct {
@@ -50,10 +58,13 @@ type Tmpfs struct {
 // ExtraHost is a line of the container's /etc/hosts.
 type ExtraHost struct {
 	Name string `json:"name"`
-	// IP is an address, or "host-gateway" for that of the engine's machine where
-	// the engine knows the word.
+	// IP is an address, or HostGateway.
 	IP string `json:"ip"`
 }
+
+// HostGateway is the address of the engine's machine, in ExtraHost.IP, where
+// the engine knows the word.
+const HostGateway = "host-gateway"
 
 // GPUs says which graphics processors a container gets: a number of them, all
 // (Count is -1), or those with certain IDs. The zero value asks for none.
@@ -64,6 +75,12 @@ type GPUs struct {
 
 // None reports whether no graphics processor is asked for.
 func (g GPUs) None() bool { return g.Count == 0 && len(g.IDs) == 0 }
+
+// isAddress: a zone could hold anything, and means nothing in a container.
+func isAddress(s string) bool {
+	ip, err := netip.ParseAddr(s)
+	return err == nil && ip.Zone() == ""
+}
 
 func (s Spec) checkSettings() error {
 	if s.Network == NetworkRun && s.Sandbox.ID == "" {
@@ -78,13 +95,21 @@ func (s Spec) checkSettings() error {
 		}
 	}
 	for _, h := range s.ExtraHosts {
-		if h.Name == "" || strings.ContainsAny(h.Name, " \t\n\x00") {
+		if h.Name == "" || strings.ContainsAny(h.Name, " \t\r\n\x00#") {
 			return fmt.Errorf("extra host %q: is not a name", h.Name)
+		}
+		if h.IP != HostGateway && !isAddress(h.IP) {
+			return fmt.Errorf("extra host %s: %q is not an IP address, and not %s", h.Name, h.IP, HostGateway)
 		}
 	}
 	for _, ip := range s.DNS {
-		if _, err := netip.ParseAddr(ip); err != nil {
+		if !isAddress(ip) {
 			return fmt.Errorf("dns server %q: is not an IP address", ip)
+		}
+	}
+	for _, m := range s.Tmpfs {
+		if strings.ContainsAny(m.Options, " \t\r\n\x00") {
+			return fmt.Errorf("tmpfs %s: options %q: want them joined by commas", m.Target, m.Options)
 		}
 	}
 	for _, c := range append(append([]string(nil), s.CapAdd...), s.CapDrop...) {

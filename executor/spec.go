@@ -162,8 +162,8 @@ func (s Spec) checkMounts() error {
 }
 
 func (s Spec) checkLimits() error {
-	if s.Network != "" && !networkName().MatchString(s.Network) {
-		return fmt.Errorf("network %q: want %s, %s, %s or the name of a network", s.Network, NetworkHost, NetworkNone, NetworkRun)
+	if err := CheckNetwork(s.Network); err != nil {
+		return err
 	}
 	if s.Memory < 0 {
 		return fmt.Errorf("memory limit of %d bytes: is negative", s.Memory)

@@ -12,13 +12,14 @@ func (d *decoder) actions(n *node) {
 func (d *decoder) action(f field) *Action {
 	a := &Action{Name: f.key, Pos: f.pos, At: map[string]Position{}}
 	what := "action " + quote(f.key)
-	readable := d.object(f.value, what, a.At, []rule{
+	readable := d.object(f.value, what, a.At, append([]rule{
 		{"image", func(v *node) { a.Image = d.text(v, "image of "+what) }},
 		{"version", func(v *node) { a.Version = d.name(v, "version of "+what) }},
 		{"env", func(v *node) { a.Env = d.env(v, "env of "+what) }},
 		{"requirements", func(v *node) { d.requirements(a, v, what) }},
 		{"output", func(v *node) { d.output(a, v, what) }},
-	})
+	}, d.settings(a, what)...))
+	d.checkSettings(a)
 	if a.Image == "" && (readable || f.value.kind == null) && !d.isBroken(f.value, "image") {
 		d.errorf(f.pos, "%s has no image", what)
 	}

@@ -41,7 +41,7 @@ func TestReferencePage(t *testing.T) {
 		}
 		last = text
 	}
-	if jobs != 2 || reports != 1 {
-		t.Errorf("the page has %d jobs and %d reports, want 2 and 1", jobs, reports)
+	if jobs != 3 || reports != 1 {
+		t.Errorf("the page has %d jobs and %d reports, want 3 and 1", jobs, reports)
 	}
 }

@@ -65,20 +65,37 @@ func (f *findings) finish() (warnings []*SyntaxError, err error) {
 	}
 	at := f.src.cursor()
 	for _, p := range all {
-		if p.Line == 0 {
-			continue
-		}
-		at.toPosition(Position{Line: p.Line, Column: p.Column})
-		// The YAML library puts what is missing behind the end of the file.
-		p.Line, p.Column = at.at.Line, at.at.Column
-		if len(f.src.data) > 0 && !f.src.hidden(p.Line) {
-			p.Snippet = at.excerpt()
-		}
+		at.show(p)
 	}
 	if len(f.errs.found) > 0 {
 		return f.warnings.found, SyntaxErrors(f.errs.found)
 	}
 	return f.warnings.found, nil
+}
+
+// show goes forward to the place of a finding and adds its excerpt.
+func (c *cursor) show(p *SyntaxError) {
+	if p.Line == 0 {
+		return
+	}
+	c.toPosition(Position{Line: p.Line, Column: p.Column})
+	// The YAML library puts what is missing behind the end of the file.
+	p.Line, p.Column = c.at.Line, c.at.Column
+	if len(c.src.data) > 0 && !c.src.hidden(p.Line) {
+		p.Snippet = c.excerpt()
+	}
+}
+
+// Finding is an error about a place of the job, such as one of Action.At, in
+// the form of those that Parse gives. The zero Position means the job as a
+// whole. The lines with values of environment variables are not shown.
+func (j *Job) Finding(at Position, err error) *SyntaxError {
+	if j.src == nil {
+		return &SyntaxError{File: fmt.Sprintf("job %q", j.Name), Err: err}
+	}
+	p := j.src.problem(at, err)
+	j.src.cursor().show(p)
+	return p
 }
 
 func byPlace(a, b *SyntaxError) int {

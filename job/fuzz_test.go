@@ -14,6 +14,7 @@ import (
 
 // addDocuments gives the fuzzer the documents of the golden tests to start from.
 func addDocuments(f *testing.F) {
+	f.Add([]byte(settingsJob))
 	files, err := filepath.Glob("testdata/errors/*")
 	if err != nil {
 		f.Fatal(err)

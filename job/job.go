@@ -40,6 +40,10 @@ type Job struct {
 	// keys and undefined actions, in the order of the file. Strict turns them
 	// into an error.
 	Warnings []*SyntaxError `json:"-"`
+
+	// src is the document, for findings that are made later; nil for a job that
+	// no document was parsed for.
+	src *source
 }
 
 // Workflow is one state machine: steps by name.
@@ -78,7 +82,12 @@ type Action struct {
 	// Output.Context is the context structure that the action adds on success,
 	// for static checks only.
 	Output Output `json:"output,omitzero"`
+	// Settings say how the container is made.
+	Settings
 
+	// Pos is where the action's name stands in the file; At is where each of its
+	// values stands, by key: "image", "memory", the entries of lists by number
+	// ("devices.0"), those of labels by name ("labels.team").
 	Pos Position            `json:"-"`
 	At  map[string]Position `json:"-"`
 }

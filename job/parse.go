@@ -26,7 +26,7 @@ func parse(name string, data []byte) (*Job, []*SyntaxError, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &decoder{findings: found, job: &Job{}, at: map[string]Position{}, broken: map[string]bool{}}
+	d := &decoder{findings: found, job: &Job{src: found.src}, at: map[string]Position{}, broken: map[string]bool{}}
 	if root == nil {
 		d.errorf(Position{Line: 1, Column: 1}, "the file is empty: a job has a name and workflows")
 	} else if d.decode(root) {

@@ -20,6 +20,7 @@ import (
 var samePlaceless = cmp.Options{
 	cmp.Comparer(func(a, b job.Values) bool { return reflect.DeepEqual(a, b) }),
 	cmpopts.IgnoreFields(job.Job{}, "Warnings"),
+	cmpopts.IgnoreUnexported(job.Job{}),
 	cmpopts.IgnoreFields(job.Workflow{}, "Pos"),
 	cmpopts.IgnoreFields(job.Step{}, "Pos", "At"),
 	cmpopts.IgnoreFields(job.Action{}, "Pos", "At"),

@@ -122,7 +122,37 @@ func drawAction(t *rapid.T, name string) *job.Action {
 	if output := drawObject(t, 2); len(output) > 0 {
 		a.Output.Context = output
 	}
+	if rapid.Bool().Draw(t, "has settings") {
+		a.Settings = drawSettings(t)
+	}
 	return a
+}
+
+func drawSettings(t *rapid.T) job.Settings {
+	word := rapid.StringMatching(`[A-Za-z_]{1,8}`)
+	words := rapid.SliceOfN(rapid.StringMatching(`[a-z0-9]{1,3}`), 1, 3)
+	name := rapid.StringMatching(`/[a-z]{1,6}(/[a-z0-9]{1,6})?`)
+	s := job.Settings{
+		User: rapid.SampledFrom([]string{"", "0", "1000:1000", "nobody:users"}).Draw(t, "user"), WorkingDir: name.Draw(t, "dir"),
+		Memory: rapid.Int64Range(0, 1<<62).Draw(t, "memory"), ShmSize: rapid.Int64Range(0, 1<<62).Draw(t, "shm"),
+		CPUs:    rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(0.01, 1e6)).Draw(t, "cpus"),
+		GPUs:    rapid.SampledFrom([]job.GPUs{{}, {Count: -1}, {Count: 3}, {IDs: []string{"0", "GPU-1a"}}}).Draw(t, "gpus"),
+		Network: rapid.SampledFrom([]string{"", "host", "none", "lab_1"}).Draw(t, "network"), Privileged: rapid.Bool().Draw(t, "privileged"),
+		ReadOnly: rapid.Bool().Draw(t, "read only"), Init: rapid.Bool().Draw(t, "init"),
+	}
+	if rapid.Bool().Draw(t, "has command") {
+		s.Entrypoint = append([]string{}, words.Draw(t, "entrypoint")...)
+		s.Args = rapid.SliceOfN(rapid.StringMatching(`[^\x00]*`), 0, 3).Draw(t, "args")
+	}
+	if rapid.Bool().Draw(t, "has lists") {
+		s.Devices = []job.Device{{Source: name.Draw(t, "source"), Target: name.Draw(t, "target"), Permissions: rapid.SampledFrom([]string{"r", "rw", "rwm"}).Draw(t, "permissions")}}
+		s.CapAdd, s.CapDrop = []string{"NET_ADMIN", "ALL"}, []string{"MKNOD"}
+		s.Tmpfs = []job.Tmpfs{{Target: name.Draw(t, "tmpfs"), Options: rapid.SampledFrom([]string{"", "size=64m,mode=1777", "ro"}).Draw(t, "options")}}
+		s.ExtraHosts = []job.ExtraHost{{Name: word.Draw(t, "host"), IP: rapid.SampledFrom([]string{"::1", "10.0.0.1", "host-gateway"}).Draw(t, "ip")}}
+		s.DNS = []string{"9.9.9.9", "2620:fe::fe"}
+		s.Labels = rapid.MapOfN(word, rapid.StringMatching(`[^\x00]*`), 1, 3).Draw(t, "labels")
+	}
+	return s
 }
 
 func drawObject(t *rapid.T, depth int) job.Values {

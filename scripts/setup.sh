@@ -15,6 +15,12 @@ needs=(
 	"newuidmap      uidmap"
 	"docker-registry docker-registry"
 	"htpasswd       apache2-utils"
+	"dockerd        docker.io iptables"
+	"podman         podman"
+	"catatonit      catatonit"
+	"curl           curl"
+	"ip             iproute2"
+	"sshd           openssh-server"
 )
 
 present() {

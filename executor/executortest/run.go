@@ -60,6 +60,10 @@ type Config struct {
 	// IgnoreGoroutines lists parts of stacks of goroutines that a client may
 	// leave behind, such as those of a library's own pool.
 	IgnoreGoroutines []string
+	// Device is a device of the engine's machine that containers may not use
+	// unless they are given it. Default: the first of some usual ones that is on
+	// this machine; a test is skipped where there is none.
+	Device string
 	// Timeout bounds each call. Default: DefaultTimeout.
 	Timeout time.Duration
 }
@@ -88,6 +92,7 @@ func groups() []group {
 		{"stdin", stdinTests()},
 		{"env", envTests()},
 		{"settings", settingsTests()},
+		{"isolation", isolationTests()},
 		{"files", fileTests()},
 		{"volumes", volumeTests()},
 		{"network", networkTests()},

@@ -52,6 +52,27 @@ func testUnsupported(t *test) {
 		executor.FeatureVolumes: func(s *executor.Spec) {
 			s.Volumes = []executor.Volume{{Source: "/tmp", Target: "/data"}}
 		},
+		executor.FeatureNamedVolumes: func(s *executor.Spec) {
+			s.Volumes = []executor.Volume{{Source: "kog-test-volume", Target: "/data"}}
+		},
+		executor.FeatureNetworkNamed: func(s *executor.Spec) { s.Network = "kog-test-network" },
+		executor.FeatureNetworkRun: func(s *executor.Spec) {
+			s.Network, s.Sandbox = executor.NetworkRun, executor.Sandbox{ID: s.ID + "-s", Labels: s.Labels}
+		},
+		executor.FeatureGPUs:       func(s *executor.Spec) { s.GPUs.Count = -1 },
+		executor.FeaturePrivileged: func(s *executor.Spec) { s.Privileged = true },
+		executor.FeatureDevices: func(s *executor.Spec) {
+			s.Devices = []executor.Device{{Source: "/dev/null", Target: "/dev/other", Permissions: "rwm"}}
+		},
+		executor.FeatureCapabilities: func(s *executor.Spec) { s.CapDrop = []string{"ALL"} },
+		executor.FeatureReadOnly:     func(s *executor.Spec) { s.ReadOnly = true },
+		executor.FeatureTmpfs:        func(s *executor.Spec) { s.Tmpfs = []executor.Tmpfs{{Target: "/scratch"}} },
+		executor.FeatureShmSize:      func(s *executor.Spec) { s.ShmSize = 1 << 20 },
+		executor.FeatureExtraHosts: func(s *executor.Spec) {
+			s.ExtraHosts = []executor.ExtraHost{{Name: "a", IP: "10.0.0.1"}}
+		},
+		executor.FeatureDNS:  func(s *executor.Spec) { s.DNS = []string{"10.0.0.1"} },
+		executor.FeatureInit: func(s *executor.Spec) { s.Init = true },
 	}
 	for f, set := range settings {
 		if t.s.info.Has(f) {

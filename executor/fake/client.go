@@ -20,8 +20,8 @@ var _ executor.Executor = (*Executor)(nil)
 // as it is.
 func (h *Host) Executor() *Executor { return &Executor{host: h} }
 
-// Probe implements executor.Executor. Everything but memory and cpu limits is
-// there.
+// Probe implements executor.Executor. Every ability is there that a Spec can
+// ask for; see Start for what becomes of it.
 func (e *Executor) Probe(ctx context.Context) (executor.Info, error) {
 	fail := func(err error) (executor.Info, error) {
 		return executor.Info{}, fmt.Errorf("probe %s: %w", Name, err)
@@ -40,6 +40,9 @@ func (e *Executor) Probe(ctx context.Context) (executor.Info, error) {
 	for _, f := range []executor.Feature{
 		executor.FeatureMemoryLimit, executor.FeatureCPULimit, executor.FeatureUsers, executor.FeatureNetworkNone,
 		executor.FeatureNetworkHost, executor.FeatureVolumes, executor.FeatureStdin, executor.FeatureSplitOutput,
+		executor.FeatureNetworkRun, executor.FeatureNetworkNamed, executor.FeatureNamedVolumes, executor.FeatureGPUs,
+		executor.FeaturePrivileged, executor.FeatureDevices, executor.FeatureCapabilities, executor.FeatureReadOnly,
+		executor.FeatureTmpfs, executor.FeatureShmSize, executor.FeatureExtraHosts, executor.FeatureDNS, executor.FeatureInit,
 	} {
 		info.Features[f] = executor.Ability{OK: true, Why: "in memory"}
 	}
@@ -71,8 +74,10 @@ func (e *Executor) Resolve(ctx context.Context, req executor.ImageRequest) (exec
 	return executor.Image{Ref: req.Ref, Pinned: img.pinned, Config: cloneConfig(img.Config)}, nil
 }
 
-// Start implements executor.Executor. A memory or cpu limit is handed to the
-// program, which has to keep it itself.
+// Start implements executor.Executor. A read-only root, tmpfs, extra hosts and
+// name servers show in Proc.FS. All other settings, such as limits, devices and
+// capabilities, are handed to the program in Proc.Spec, which has to keep to
+// them itself.
 func (e *Executor) Start(ctx context.Context, spec executor.Spec) (executor.Process, error) {
 	if err := spec.Check(); err != nil {
 		return nil, err
@@ -125,6 +130,9 @@ func (h *Host) start(spec executor.Spec) (*container, error) {
 	runCtx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	h.containers[spec.ID] = c
+	if spec.Network == executor.NetworkRun {
+		h.sandboxes[spec.Sandbox.ID] = maps.Clone(spec.Sandbox.Labels)
+	}
 	if h.recording {
 		h.executions = append(h.executions, Execution{ID: spec.ID, Image: img.ref, Labels: c.spec.Labels, At: time.Now()})
 	}
@@ -138,6 +146,9 @@ func cloneSpec(s executor.Spec) executor.Spec {
 	s.Env, s.Labels = maps.Clone(s.Env), maps.Clone(s.Labels)
 	s.Stdin = slices.Clone(s.Stdin)
 	s.Files, s.Volumes = slices.Clone(s.Files), slices.Clone(s.Volumes)
+	s.Sandbox.Labels, s.GPUs.IDs = maps.Clone(s.Sandbox.Labels), slices.Clone(s.GPUs.IDs)
+	s.Devices, s.Tmpfs, s.ExtraHosts = slices.Clone(s.Devices), slices.Clone(s.Tmpfs), slices.Clone(s.ExtraHosts)
+	s.CapAdd, s.CapDrop, s.DNS = slices.Clone(s.CapAdd), slices.Clone(s.CapDrop), slices.Clone(s.DNS)
 	for i := range s.Files {
 		s.Files[i].Data = slices.Clone(s.Files[i].Data)
 	}
@@ -193,6 +204,9 @@ func (e *Executor) Sweep(ctx context.Context, labels map[string]string) (int, er
 		}
 	}
 	closed := e.host.closed
+	if !closed {
+		maps.DeleteFunc(e.host.sandboxes, func(_ string, have map[string]string) bool { return covers(have, labels) })
+	}
 	e.host.mu.Unlock()
 	if closed {
 		return fail(0, executor.ErrUnreachable)

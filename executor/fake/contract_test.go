@@ -36,6 +36,17 @@ func config(host *fake.Host) executortest.Config {
 		},
 		Leftovers:    func(*testing.T) []string { return host.Left() },
 		TellsSignals: true,
+		// These settings are the program's own business here.
+		Skip: map[string]string{
+			"isolation/capabilities":        "the fake has no capabilities",
+			"isolation/privileged":          "the fake has no capabilities",
+			"isolation/devices":             "the fake has no devices",
+			"isolation/device permissions":  "the fake has no devices",
+			"isolation/tmpfs size":          "the fake has no sizes",
+			"isolation/shared memory":       "the fake has no sizes",
+			"isolation/init":                "the fake has no processes",
+			"isolation/init passes signals": "the fake has no processes",
+		},
 	}
 }
 
@@ -80,6 +91,16 @@ func runProbe(ctx context.Context, p *fake.Proc) executor.Exit {
 	return executor.Exit{Code: code}
 }
 
+// files is the file system of a container. It has no devices and no sizes.
+type files struct{ *fake.FS }
+
+func (f files) Open(name string, _ bool) error {
+	_, err := f.Mode(name)
+	return err
+}
+
+func (f files) Size(string) (int64, error) { return 0, errors.New("the fake has no sizes") }
+
 // kernel is that of one container, with the life of its program.
 type kernel struct {
 	ctx  context.Context
@@ -90,7 +111,7 @@ type kernel struct {
 func (k *kernel) proc(args []string) *probe.Proc {
 	return &probe.Proc{
 		Args: args, Env: k.p.Environ(), Dir: k.p.Dir, UID: k.p.UID, GID: k.p.GID,
-		Stdin: k.p.Stdin, Stdout: k.p.Stdout, Stderr: k.p.Stderr, FS: k.p.FS(), Kernel: k,
+		Stdin: k.p.Stdin, Stdout: k.p.Stdout, Stderr: k.p.Stderr, FS: files{k.p.FS()}, Kernel: k,
 	}
 }
 
@@ -111,6 +132,14 @@ func (k *kernel) Grow(bytes int64) error {
 	k.exit = &exit
 	return errors.New("out of memory")
 }
+
+func (k *kernel) PID() int { return 1 }
+
+var errNoProcesses = errors.New("the fake has no processes")
+
+func (k *kernel) Orphan(context.Context) error { return errNoProcesses }
+
+func (k *kernel) Abandon() (int, error) { return 0, errNoProcesses }
 
 func (k *kernel) Spawn(args ...string) error {
 	child := &kernel{ctx: k.ctx, p: k.p}

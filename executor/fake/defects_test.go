@@ -118,6 +118,14 @@ var defects = map[string]struct {
 		}
 		return e.Start(ctx, s)
 	}}},
+	"forgets the read-only root": {"isolation/read-only root", hooks{start: func(ctx context.Context, e executor.Executor, s executor.Spec) (executor.Process, error) {
+		s.ReadOnly = false
+		return e.Start(ctx, s)
+	}}},
+	"forgets extra hosts": {"isolation/extra hosts", hooks{start: func(ctx context.Context, e executor.Executor, s executor.Spec) (executor.Process, error) {
+		s.ExtraHosts = nil
+		return e.Start(ctx, s)
+	}}},
 	"sweeps everything": {"sweep/subset", hooks{sweep: func(ctx context.Context, e executor.Executor, l map[string]string) (int, error) {
 		return e.Sweep(ctx, map[string]string{"kog.test/suite": l["kog.test/suite"]})
 	}}},

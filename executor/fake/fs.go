@@ -16,6 +16,8 @@ type FS struct {
 	root   *node
 	mounts map[string]mount // by clean path
 	uid    int
+	// readOnly is for what is in no mount.
+	readOnly bool
 }
 
 // node is a file or, when children is not nil, a directory. The FS's mutex
@@ -54,7 +56,7 @@ type place struct {
 
 // walk follows a name from the root through the mounts.
 func (f *FS) walk(name string) (place, error) {
-	at := place{node: f.root}
+	at := place{node: f.root, readOnly: f.readOnly}
 	path := ""
 	for part := range strings.SplitSeq(strings.Trim(name, "/"), "/") {
 		if part == "" {

@@ -34,6 +34,7 @@ type Host struct {
 	fallback   *Image
 	digests    int
 	containers map[string]*container
+	sandboxes  map[string]map[string]string // labels by ID
 	faults     []*Fault
 	recording  bool
 	executions []Execution
@@ -51,6 +52,7 @@ func NewHost() *Host {
 		images:     map[string]*image{},
 		registry:   map[string]*image{},
 		containers: map[string]*container{},
+		sandboxes:  map[string]map[string]string{},
 		recording:  true,
 		files:      newDir(),
 	}
@@ -120,11 +122,12 @@ func (h *Host) Repeated() []string {
 	return slices.Sorted(maps.Keys(count))
 }
 
-// Left gives the IDs of the containers that exist, running or ended, sorted.
+// Left gives the IDs of the containers that exist, running or ended, and those
+// of the sandboxes, sorted.
 func (h *Host) Left() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var ids []string
+	ids := slices.Collect(maps.Keys(h.sandboxes))
 	for id, c := range h.containers {
 		if !c.isGone() {
 			ids = append(ids, id)

@@ -11,7 +11,7 @@ import (
 )
 
 // mount puts the file system of a container together: the image's files, a
-// /proc/net/dev, volumes and the files of the spec.
+// /proc/net/dev, volumes, file systems in memory and the files of the spec.
 func (h *Host) mount(p *Proc) *FS {
 	b := builder{FS{mu: &h.filesMu, root: newDir(), mounts: map[string]mount{}}}
 	for name, data := range p.image.Files {
@@ -22,6 +22,10 @@ func (h *Host) mount(p *Proc) *FS {
 	}
 	b.put("/proc/net/dev", newFile(0o444, []byte(interfaces(p.Spec.Network))))
 	b.dir(p.Dir)
+	b.put("/etc/hosts", newFile(0o644, []byte(hosts(p.Spec.ExtraHosts))))
+	b.put("/etc/resolv.conf", newFile(0o644, []byte(nameServers(p.Spec.DNS))))
+	b.dir("/dev")
+	b.mounts["/dev/shm"] = mount{node: inMemory()}
 	volumes := slices.SortedFunc(slices.Values(p.Spec.Volumes), func(a, b executor.Volume) int {
 		return cmp.Compare(a.Target, b.Target)
 	})
@@ -31,11 +35,15 @@ func (h *Host) mount(p *Proc) *FS {
 		b.dir(path.Dir(v.Target))
 		b.mounts[v.Target] = mount{node: h.volume(v), readOnly: v.ReadOnly}
 	}
+	for _, m := range p.Spec.Tmpfs {
+		b.dir(path.Dir(m.Target))
+		b.mounts[m.Target] = mount{node: inMemory(), readOnly: slices.Contains(strings.Split(m.Options, ","), "ro")}
+	}
 	for _, f := range p.Spec.Files {
 		b.dir(path.Dir(f.Path))
 		b.mounts[f.Path] = mount{node: newFile(0o444, f.Data), readOnly: true}
 	}
-	b.uid = p.UID
+	b.uid, b.readOnly = p.UID, p.Spec.ReadOnly
 	return &b.FS
 }
 
@@ -93,6 +101,35 @@ func (h *Host) makeVolumes(volumes []executor.Volume) {
 	for _, v := range volumes {
 		h.volume(v)
 	}
+}
+
+// inMemory is the root of a file system in memory.
+func inMemory() *node {
+	n := newDir()
+	n.mode = fs.ModeDir | fs.ModeSticky | 0o777
+	return n
+}
+
+func hosts(extra []executor.ExtraHost) string {
+	text := "127.0.0.1\tlocalhost\n"
+	for _, h := range extra {
+		if h.IP == executor.HostGateway {
+			h.IP = "127.0.0.1"
+		}
+		text += h.IP + "\t" + h.Name + "\n"
+	}
+	return text
+}
+
+func nameServers(list []string) string {
+	if len(list) == 0 {
+		list = []string{"127.0.0.1"}
+	}
+	text := ""
+	for _, ip := range list {
+		text += "nameserver " + ip + "\n"
+	}
+	return text
 }
 
 // interfaces is what /proc/net/dev shows (proc_pid_net(5)).

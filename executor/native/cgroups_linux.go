@@ -17,7 +17,6 @@ import (
 	cgroupfs "github.com/opencontainers/cgroups/fs"
 	"github.com/opencontainers/cgroups/fs2"
 	"github.com/opencontainers/cgroups/manager"
-	"github.com/opencontainers/runc/libcontainer/specconv"
 	"golang.org/x/sys/unix"
 )
 
@@ -58,7 +57,7 @@ func (e *Executor) makeCgroup(req *request) *os.File {
 		return nil
 	}
 	path := filepath.Join(root, cgroupName(req.Folder))
-	dir, err := newCgroup(path)
+	dir, err := newCgroup(path, req.deviceRules())
 	if err != nil {
 		e.log.Debug("cgroup left to the library", "path", path, "error", err)
 		return nil
@@ -68,11 +67,11 @@ func (e *Executor) makeCgroup(req *request) *os.File {
 }
 
 // newCgroup makes a cgroup v2 with rules on devices.
-func newCgroup(path string) (*os.File, error) {
+func newCgroup(path string, rules []*devices.Rule) (*os.File, error) {
 	if err := os.Mkdir(path, 0o755); err != nil {
 		return nil, err
 	}
-	err := cgroups.DevicesSetV2(path, &cgroups.Resources{Devices: deviceRules()})
+	err := cgroups.DevicesSetV2(path, &cgroups.Resources{Devices: rules})
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(path))
 	}
@@ -150,14 +149,6 @@ func (s *shim) libraryCgroups() (cgroupView, error) {
 	return v, nil
 }
 
-func deviceRules() []*devices.Rule {
-	var rules []*devices.Rule
-	for _, d := range specconv.AllowedDevices {
-		rules = append(rules, &d.Rule)
-	}
-	return rules
-}
-
 func (s *shim) cgroupConfig() *cgroups.Cgroup {
 	c := &cgroups.Cgroup{Resources: &cgroups.Resources{}, Rootless: s.Rootless}
 	if s.Rootless {
@@ -165,7 +156,7 @@ func (s *shim) cgroupConfig() *cgroups.Cgroup {
 	} else {
 		c.Path = "/" + cgroupName(s.Folder)
 	}
-	c.Devices = deviceRules()
+	c.Devices = s.deviceRules()
 	if s.Memory > 0 {
 		c.Memory = s.Memory
 		if swapIsCounted() {

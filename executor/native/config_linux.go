@@ -14,23 +14,19 @@ import (
 
 	securejoin "github.com/cyphar/filepath-securejoin"
 	"github.com/opencontainers/runc/libcontainer/configs"
-	"github.com/opencontainers/runc/libcontainer/specconv"
 	"golang.org/x/sys/unix"
 )
 
 // config describes the container to the runc library.
 func (s *shim) config(rootfs string) (*configs.Config, error) {
-	caps := defaultCapabilities()
-	if s.view.noDeviceRules {
-		caps = slices.DeleteFunc(caps, func(c string) bool { return c == "CAP_MKNOD" })
+	caps, err := s.capabilities()
+	if err != nil {
+		return nil, err
 	}
 	c := &configs.Config{
 		Rootfs:          rootfs,
-		Devices:         specconv.AllowedDevices,
+		Readonlyfs:      s.ReadOnly,
 		Capabilities:    &configs.Capabilities{Bounding: caps, Effective: caps, Permitted: caps},
-		MaskPaths:       maskedPaths(),
-		ReadonlyPaths:   readOnlyPaths(),
-		NoNewPrivileges: true,
 		RootlessCgroups: s.view.config.Rootless,
 		Cgroups:         s.view.config,
 		Mounts:          s.standardMounts(),
@@ -40,13 +36,15 @@ func (s *shim) config(rootfs string) (*configs.Config, error) {
 			c.Namespaces.Add(ns, "")
 		}
 	}
-	c.Mounts = replace(c.Mounts, volumeMounts(s.Volumes))
+	c.Mounts = replace(c.Mounts, append(volumeMounts(s.Volumes), tmpfsMounts(s.Tmpfs)...))
 	if slices.ContainsFunc(s.Volumes, isShared) {
 		c.RootPropagation = unix.MS_SHARED | unix.MS_REC
 	}
-	var err error
-	if c.Seccomp, err = seccompProfile(caps); err != nil {
-		return nil, fmt.Errorf("seccomp: %w", err)
+	if err := s.isolate(c, caps); err != nil {
+		return nil, err
+	}
+	if err := s.addDevices(c); err != nil {
+		return nil, err
 	}
 	if err := s.addNetwork(c); err != nil {
 		return nil, err
@@ -54,27 +52,14 @@ func (s *shim) config(rootfs string) (*configs.Config, error) {
 	return c, s.addFiles(c)
 }
 
-// addNetwork gives the container the host's network, or none but a loopback
-// device.
-func (s *shim) addNetwork(c *configs.Config) error {
-	if s.Network == "none" {
-		c.Namespaces.Add(configs.NEWNET, "")
-		c.Networks = []*configs.Network{{Type: "loopback", Address: "127.0.0.1/0", Gateway: "localhost"}}
-		c.Hostname = s.id()
-		hosts := fmt.Sprintf("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t%s\n", s.id())
-		source := s.privatePath("hosts")
-		if err := os.WriteFile(source, []byte(hosts), 0o644); err != nil { //nolint:gosec // every user of the container reads it
-			return err
-		}
-		return s.addFile(c, source, "/etc/hosts")
+// isolate keeps the container from this machine, unless it is privileged.
+func (s *shim) isolate(c *configs.Config, caps []string) (err error) {
+	if s.Privileged {
+		return nil
 	}
-	for _, name := range []string{"/etc/hosts", "/etc/resolv.conf"} {
-		if _, err := os.Stat(name); err != nil {
-			continue
-		}
-		if err := s.addFile(c, name, name); err != nil {
-			return err
-		}
+	c.MaskPaths, c.ReadonlyPaths, c.NoNewPrivileges = maskedPaths(), readOnlyPaths(), true
+	if c.Seccomp, err = seccompProfile(caps); err != nil {
+		return fmt.Errorf("seccomp: %w", err)
 	}
 	return nil
 }

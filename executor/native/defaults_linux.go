@@ -3,6 +3,9 @@
 package native
 
 import (
+	"cmp"
+	"fmt"
+
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"golang.org/x/sys/unix"
 )
@@ -13,6 +16,8 @@ import (
 // specification.
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+const defaultShmSize = 64 << 20
 
 func defaultCapabilities() []string {
 	return []string{
@@ -43,14 +48,19 @@ func (s *shim) standardMounts() []*configs.Mount {
 	if s.Rootless {
 		ptsData = pts // there is no such group in the user namespace
 	}
+	kernel := quiet | unix.MS_RDONLY
+	if s.Privileged {
+		kernel = quiet
+	}
+	shm := fmt.Sprintf("mode=1777,size=%d", cmp.Or(s.ShmSize, defaultShmSize))
 	return []*configs.Mount{
 		{Device: "proc", Source: "proc", Destination: "/proc", Flags: quiet},
 		{Device: "tmpfs", Source: "tmpfs", Destination: "/dev", Flags: unix.MS_NOSUID | unix.MS_STRICTATIME, Data: "mode=755,size=65536k"},
 		{Device: "devpts", Source: "devpts", Destination: "/dev/pts", Flags: unix.MS_NOSUID | unix.MS_NOEXEC, Data: ptsData},
-		s.sysMount(quiet | unix.MS_RDONLY),
-		{Device: "cgroup", Source: "cgroup", Destination: "/sys/fs/cgroup", Flags: quiet | unix.MS_RDONLY},
+		s.sysMount(kernel),
+		{Device: "cgroup", Source: "cgroup", Destination: "/sys/fs/cgroup", Flags: kernel},
 		{Device: "mqueue", Source: "mqueue", Destination: "/dev/mqueue", Flags: quiet},
-		{Device: "tmpfs", Source: "shm", Destination: "/dev/shm", Flags: quiet, Data: "mode=1777,size=65536k"},
+		{Device: "tmpfs", Source: "shm", Destination: "/dev/shm", Flags: quiet, Data: shm},
 	}
 }
 

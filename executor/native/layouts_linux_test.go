@@ -65,7 +65,7 @@ func TestCgroupLayouts(t *testing.T) {
 				t.Skip("this machine has no cgroup v1 beside v2")
 			}
 			cmd := exec.CommandContext(t.Context(), self(t), "-test.v=true", "-test.run",
-				"^(TestInside|TestDevices|TestKilledShim|TestLimits|TestLimitsNeedCgroups|TestOutOfMemory|TestProbe|TestMountsOfTheHost)$")
+				"^(TestInside|TestDevices|TestKilledShim|TestLimits|TestLimitsNeedCgroups|TestOutOfMemory|TestProbe|TestMountsOfTheHost|TestPrivileged|TestPrivilegedDevices|TestDeviceSources)$")
 			cmd.Env = append(childEnv(), cgroupsVariable+"="+name)
 			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 			out, err := cmd.CombinedOutput()

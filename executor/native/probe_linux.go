@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,7 +33,8 @@ func (e *Executor) Probe(ctx context.Context) (executor.Info, error) {
 		return info, fmt.Errorf("native executor: %w", err)
 	}
 	yes := executor.Ability{OK: true}
-	info.Features = map[executor.Feature]executor.Ability{
+	info.Features = e.settingAbilities()
+	maps.Copy(info.Features, map[executor.Feature]executor.Ability{
 		executor.FeatureMemoryLimit: e.limitAbility("memory"),
 		executor.FeatureCPULimit:    e.limitAbility("cpu"),
 		executor.FeatureUsers:       e.usersAbility(),
@@ -43,7 +45,7 @@ func (e *Executor) Probe(ctx context.Context) (executor.Info, error) {
 		executor.FeatureSeccomp:     seccompAbility(),
 		executor.FeatureStdin:       yes,
 		executor.FeatureSplitOutput: yes,
-	}
+	})
 	return info, nil
 }
 

@@ -42,7 +42,7 @@ func TestProbe(t *testing.T) {
 
 // TestAsUser runs what differs for an ordinary user as one.
 func TestAsUser(t *testing.T) {
-	asUser(t, "^(TestInside|TestVolumes|TestStartErrors|TestNeverTwice|TestKilledShim|TestOutlives|TestLimitsNeedCgroups|TestSharedNeedsRoot|TestForeignUser|TestManyLayers|TestMountsOfTheHost|TestSecretsStayInMemory|TestProbe)$")
+	asUser(t, "^(TestInside|TestVolumes|TestStartErrors|TestNeverTwice|TestKilledShim|TestOutlives|TestLimitsNeedCgroups|TestSharedNeedsRoot|TestForeignUser|TestManyLayers|TestMountsOfTheHost|TestSecretsStayInMemory|TestProbe|TestDeviceSources|TestRefusedSettings|TestHostsAndServers)$")
 }
 
 // TestForeignUser: without root, an image that wants another user is refused

@@ -46,6 +46,17 @@ type request struct {
 	Network  string            `json:"network,omitempty"`
 	Memory   int64             `json:"memory,omitempty"`
 	CPUs     float64           `json:"cpus,omitempty"`
+
+	Privileged bool                 `json:"privileged,omitempty"`
+	Devices    []device             `json:"devices,omitempty"`
+	CapAdd     []string             `json:"cap_add,omitempty"`
+	CapDrop    []string             `json:"cap_drop,omitempty"`
+	ReadOnly   bool                 `json:"read_only,omitempty"`
+	Tmpfs      []executor.Tmpfs     `json:"tmpfs,omitempty"`
+	ShmSize    int64                `json:"shm_size,omitempty"`
+	ExtraHosts []executor.ExtraHost `json:"extra_hosts,omitempty"`
+	DNS        []string             `json:"dns,omitempty"`
+
 	// Cgroup is the cgroup v2, as the host sees it, that the shim was started in;
 	// empty where the library makes the container's cgroups.
 	Cgroup string `json:"cgroup,omitempty"`
@@ -71,9 +82,18 @@ func newRequest(spec executor.Spec, rootfs store.Rootfs) (request, error) {
 		Dir:     firstOf(spec.WorkingDir, image.WorkingDir, "/"),
 		Stdin:   len(spec.Stdin) > 0,
 		Volumes: spec.Volumes,
-		Network: firstOf(spec.Network, "host"),
+		Network: firstOf(spec.Network, executor.NetworkHost),
 		Memory:  spec.Memory,
 		CPUs:    spec.CPUs,
+
+		Privileged: spec.Privileged,
+		CapAdd:     spec.CapAdd,
+		CapDrop:    spec.CapDrop,
+		ReadOnly:   spec.ReadOnly,
+		Tmpfs:      spec.Tmpfs,
+		ShmSize:    spec.ShmSize,
+		ExtraHosts: spec.ExtraHosts,
+		DNS:        spec.DNS,
 	}
 	if len(r.Command) == 0 {
 		return r, errors.New("neither the image nor the action says which command to run; set an entrypoint in the image")
@@ -86,7 +106,18 @@ func newRequest(spec executor.Spec, rootfs store.Rootfs) (request, error) {
 	for _, f := range spec.Files {
 		r.Files = append(r.Files, requestFile{Path: f.Path, Size: int64(len(f.Data))})
 	}
-	return r, nil
+	return r, r.findDevices(spec)
+}
+
+func (r *request) findDevices(spec executor.Spec) (err error) {
+	if spec.Privileged {
+		if r.Devices, err = machineDevices(); err != nil {
+			return err
+		}
+	}
+	asked, err := findDevices(spec.Devices)
+	r.Devices = append(r.Devices, asked...)
+	return err
 }
 
 // command is the entrypoint with its arguments. As in Docker, an entrypoint of

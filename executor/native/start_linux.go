@@ -112,6 +112,9 @@ func (e *Executor) prepare(ctx context.Context, p *process, spec executor.Spec) 
 	if err := e.checkLimits(spec); err != nil {
 		return request{}, err
 	}
+	if err := e.checkSettings(spec); err != nil {
+		return request{}, err
+	}
 	s, err := e.open()
 	if err != nil {
 		return request{}, err

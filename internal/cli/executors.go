@@ -7,14 +7,19 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
+	"gitlab.com/f5-pwe/kog/v3/executor/docker"
 	"gitlab.com/f5-pwe/kog/v3/executor/native"
 	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
 )
 
 // autoExecutor takes the first of executors that answers.
 const autoExecutor = "auto"
+
+// autoPatience is how long auto waits for an engine that does not answer.
+const autoPatience = 10 * time.Second
 
 type executorOptions struct {
 	stateDir string
@@ -26,9 +31,15 @@ var executors = []struct {
 	name string
 	new  func(executorOptions) (executor.Executor, error)
 }{
+	{docker.Name, func(o executorOptions) (executor.Executor, error) { return docker.New(o.docker()) }},
+	{docker.PodmanName, func(o executorOptions) (executor.Executor, error) { return docker.NewPodman(o.docker()) }},
 	{native.Name, func(o executorOptions) (executor.Executor, error) {
 		return native.New(native.Options{Dir: filepath.Join(o.stateDir, native.Name), Logger: o.log, Builtin: builtin.Images{}})
 	}},
+}
+
+func (o executorOptions) docker() docker.Options {
+	return docker.Options{Builtin: builtin.Images{}, Logger: o.log}
 }
 
 func executorNames() string {
@@ -53,7 +64,7 @@ func newExecutor(ctx context.Context, name string, o executorOptions) (executor.
 		}
 		var info executor.Info
 		if err == nil {
-			info, err = exec.Probe(ctx)
+			info, err = probe(ctx, exec)
 		}
 		if err == nil {
 			o.log.Info("executor chosen", "executor", e.name, "reason", because(refused))
@@ -68,6 +79,12 @@ func newExecutor(ctx context.Context, name string, o executorOptions) (executor.
 		return nil, fmt.Errorf("unknown executor %q: this build has %s", name, executorNames())
 	}
 	return nil, fmt.Errorf("no executor can be used, 'kog doctor' says more: %w", errors.Join(refused...))
+}
+
+func probe(ctx context.Context, exec executor.Executor) (executor.Info, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, autoPatience, fmt.Errorf("no answer within %s: %w", autoPatience, executor.ErrUnreachable))
+	defer cancel()
+	return exec.Probe(ctx)
 }
 
 // probed is an executor that has answered already.

@@ -77,7 +77,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	f.StringArrayVar(&o.ignoreEnv, "ignore-env", nil, "`NAME` or PREFIX* that --import-current-env leaves out (repeatable)")
 	o.addMaskFlags(f)
 	f.StringArrayVarP(&o.volumes, "volume", "v", nil, "mount for every step in docker's syntax, `SOURCE:TARGET[:OPTIONS]` (repeatable)")
-	f.StringVar(&o.network, "network", "", "`NETWORK` of the steps: host or none (default: the executor's own, for native host)")
+	f.StringVar(&o.network, "network", "", "`NETWORK` of the steps: host, none, run (one that all steps share) or the name of one (default: the executor's own)")
 	f.StringVar(&o.executor, "executor", autoExecutor, "`EXECUTOR` that runs the containers: "+executorNames())
 	f.StringVar(&o.pull, "pull", "", "`WHEN` to pull images: always, missing or never (default: missing for digests and local images, else always)")
 	f.BoolVar(&o.strict, "strict", false, "treat warnings about the job file as errors")
@@ -150,8 +150,8 @@ func (o *runOptions) check() (*slog.Logger, error) {
 		return nil, fmt.Errorf("--start-timeout %s: want more than 0", o.startTimeout)
 	case o.grace < 0:
 		return nil, fmt.Errorf("--grace %s: want 0 or more", o.grace)
-	case o.network != "" && o.network != "host" && o.network != "none":
-		return nil, fmt.Errorf("--network %q: want host or none", o.network)
+	case executor.CheckNetwork(o.network) != nil:
+		return nil, fmt.Errorf("--network: %w", executor.CheckNetwork(o.network))
 	case !strings.Contains(" plain json quiet ", " "+o.output+" "):
 		return nil, fmt.Errorf("--output %q: want plain, json or quiet", o.output)
 	case len(o.ignoreEnv) > 0 && !o.importEnv:

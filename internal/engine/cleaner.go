@@ -12,6 +12,9 @@ import (
 // removeTimeout bounds the removal of one container.
 const removeTimeout = 30 * time.Second
 
+// sweepTimeout bounds the removal of what the containers of a run shared.
+const sweepTimeout = 2 * time.Minute
+
 // maxRemovals is how many finished containers may wait for their removal.
 const maxRemovals = 16
 
@@ -48,7 +51,10 @@ func newCleaner(ctx context.Context, exec executor.Executor) *cleaner {
 	go func() {
 		defer close(c.stopped)
 		for j := range c.jobs {
-			c.results <- removed{attempt: j.leftover.Attempt, err: c.remove(ctx, j)}
+			// An engine that is away comes back with the container.
+			away := func(err error) bool { return errors.Is(err, executor.ErrEngineGone) }
+			err := retryWhile(ctx, away, func() error { return c.remove(ctx, j) })
+			c.results <- removed{attempt: j.leftover.Attempt, err: err}
 		}
 	}()
 	return c
@@ -99,6 +105,23 @@ func (r *run) remove(ctx context.Context, j removal) error {
 
 // settle waits for all removals. Problems are events, never errors.
 func (r *run) settle(ctx context.Context) error { return r.collect(ctx, 0) }
+
+// sweep removes what the containers of a run shared, if they did. Trouble is
+// told and changes nothing.
+func (r *run) sweep(ctx context.Context) {
+	if r.state.Started.Options.Network != executor.NetworkRun {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	err := retry(limited, func() error {
+		_, err := r.cfg.Executor.Sweep(limited, map[string]string{LabelRun: r.id})
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		r.cfg.Logger.Warn("cannot remove the network of the run", "run", r.id, "error", err)
+	}
+}
 
 // collect writes down finished removals, and waits until at most allowed ones
 // are under way.

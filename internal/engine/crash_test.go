@@ -17,7 +17,7 @@ import (
 
 // everything is a job that meets most of what can happen: a loop, an unmet
 // requirement, a time-out, an undefined action, an image that is not there, a
-// context that changes, remediation.
+// context that changes, remediation. Its containers share a network.
 const everything = `
 name: everything
 workflows:
@@ -42,6 +42,7 @@ actions:
 
 func everythingWorld(t *testing.T) *world {
 	w := newWorld(t, everything)
+	w.options.Network = executor.NetworkRun
 	w.image("hangs", hangs)
 	w.image("remediates", says(`{"result":"remediatefailure","rc":3,"message":"broken"}`, time.Second))
 	w.image("flaky", func(_ context.Context, p *fake.Proc) executor.Exit {

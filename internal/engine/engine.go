@@ -155,6 +155,10 @@ func (r *run) drive(ctx context.Context) error {
 			if err := r.settle(ctx); err != nil {
 				return err
 			}
+			r.sweep(ctx)
+			if ctx.Err() != nil {
+				return r.left(ctx)
+			}
 		}
 		if d.write != nil {
 			if err := r.write(ctx, d.write); err != nil {

@@ -120,10 +120,11 @@ func (v visit) spec(img executor.Image) (executor.Spec, error) {
 	if err != nil {
 		return executor.Spec{}, err
 	}
-	env := environment(v.cfg.BaseEnv, v.cfg.Job.Actions[v.open.Action], v.cfg.Env)
+	act := v.cfg.Job.Actions[v.open.Action]
+	env := environment(v.cfg.BaseEnv, act, v.cfg.Env)
 	delete(env, action.EnvContext)
 	maps.Copy(env, delivery.Env)
-	return executor.Spec{
+	spec := executor.Spec{
 		ID:      v.open.ContainerID,
 		Image:   img.Pinned,
 		Env:     env,
@@ -132,16 +133,22 @@ func (v visit) spec(img executor.Image) (executor.Spec, error) {
 		Volumes: slices.Clone(v.cfg.Volumes),
 		Network: v.state.Started.Options.Network,
 		Labels:  v.labels(),
-	}, nil
+	}
+	v.apply(act.Settings, &spec)
+	return spec, nil
 }
 
 func (v visit) labels() map[string]string {
-	labels := attemptLabels(v.state.RunID, v.open.Attempt)
-	labels[LabelCorrelation] = v.written.CorrelationID
-	labels[LabelJob] = v.written.Task
+	labels := runLabels(v.state.RunID, v.written)
+	maps.Copy(labels, attemptLabels(v.state.RunID, v.open.Attempt))
 	labels[LabelWorkflow] = v.open.At.Workflow
 	labels[LabelStep] = v.open.At.Step
 	return labels
+}
+
+// runLabels are those of all that belongs to a run.
+func runLabels(runID string, s event.RunStarted) map[string]string {
+	return map[string]string{LabelRun: runID, LabelCorrelation: s.CorrelationID, LabelJob: s.Task}
 }
 
 // attemptLabels find the container of one attempt.

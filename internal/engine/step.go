@@ -77,9 +77,25 @@ func (r *run) start(ctx context.Context, open event.OpenStep) error {
 	return r.finishStep(ctx, got.proc, fin)
 }
 
-// bringUp makes the image available and starts the container. It runs beside
-// the loop.
+// bringUp makes the image available and starts the container, again while the
+// engine is away. It runs beside the loop.
 func (v visit) bringUp(ctx context.Context, tell func(executor.Progress)) started {
+	var got started
+	clean := true
+	away := func(err error) bool { return errors.Is(err, executor.ErrEngineGone) }
+	_ = retryWhile(ctx, away, func() error {
+		got = v.bringUpOnce(ctx, tell)
+		if away(got.err) {
+			clean = clean && got.clean
+			tell(executor.Progress{Message: "trying again: " + got.err.Error(), Warning: true})
+		}
+		return got.err
+	}) // got has the error
+	got.clean = got.clean && clean
+	return got
+}
+
+func (v visit) bringUpOnce(ctx context.Context, tell func(executor.Progress)) started {
 	ref := v.open.Image
 	if pinned, ok := v.state.Images[ref]; ok {
 		ref = pinned
@@ -162,32 +178,40 @@ func attach(ctx context.Context, exec executor.Executor, raw json.RawMessage) (e
 	return exec.Attach(ctx, h)
 }
 
-// retries of calls to an engine that does not answer: 100 ms, doubled each
-// time, about 50 seconds in all. A call that held for retryReset begins the
-// count anew.
+// Calls to an engine that does not answer are made again: after 100 ms, twice
+// as much each time up to retryMost, for retryFor in all. That is enough for an
+// engine to be replaced by a newer one. A call that held for retryReset begins
+// anew.
 const (
 	retryFirst = 100 * time.Millisecond
-	retryTries = 9
+	retryMost  = 5 * time.Second
+	retryFor   = 5 * time.Minute
 	retryReset = time.Minute
 )
 
 // retry calls f again while it fails, except with ErrNotFound or when ctx ends.
+// It returns the last error.
 func retry(ctx context.Context, f func() error) error {
-	wait := retryFirst
-	for try := 1; ; try++ {
+	return retryWhile(ctx, func(err error) bool { return !errors.Is(err, executor.ErrNotFound) }, f)
+}
+
+// retryWhile is retry for errors of one kind.
+func retryWhile(ctx context.Context, again func(error) bool, f func() error) error {
+	wait, first := retryFirst, time.Now()
+	for {
 		began := time.Now()
 		err := f()
 		if time.Since(began) >= retryReset {
-			try, wait = 1, retryFirst
+			wait, first = retryFirst, time.Now()
 		}
-		if err == nil || errors.Is(err, executor.ErrNotFound) || try == retryTries || ctx.Err() != nil {
+		if err == nil || !again(err) || time.Since(first) >= retryFor || ctx.Err() != nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return err
 		case <-time.After(wait):
 		}
-		wait *= 2
+		wait = min(2*wait, retryMost)
 	}
 }

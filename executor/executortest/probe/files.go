@@ -34,3 +34,19 @@ func doMode(_ context.Context, p *Proc, args []string) error {
 	_, err = fmt.Fprintln(p.Stdout, mode)
 	return err
 }
+
+func doOpen(_ context.Context, p *Proc, args []string) error {
+	if args[1] != "r" && args[1] != "w" {
+		return fmt.Errorf("open: how %q: want r or w", args[1])
+	}
+	return p.FS.Open(args[0], args[1] == "w")
+}
+
+func doSize(_ context.Context, p *Proc, args []string) error {
+	size, err := p.FS.Size(args[0])
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.Stdout, size)
+	return err
+}

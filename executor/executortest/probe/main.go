@@ -51,10 +51,15 @@ func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 //	append FILE TEXT
 //	mkdir DIR
 //	mode FILE
+//	open FILE HOW          open what is there; HOW is r or w
+//	size DIR               bytes that its file system can hold
 //	hold                   print Ready and wait until killed
 //	trap CODE              print Ready, wait for SIGTERM, print Caught, end with CODE
 //	stubborn               print Ready, print Caught at each SIGTERM, never end
 //	spawn VERB...          the rest of this command in a process beside this one
+//	pid                    the number of this process
+//	orphan                 leave a process behind, and wait until it was collected
+//	abandon                start a process, print its number, do not wait for it
 func Main(ctx context.Context, p *Proc) int {
 	if len(p.Args) < 2 {
 		return p.fail(CodeUsage, errors.New("no verb"))

@@ -20,6 +20,16 @@ func (stub) Catch() <-chan struct{}           { c := make(chan struct{}, 1); c <
 func (stub) Die(string) error                 { return nil }
 func (stub) Grow(int64) error                 { return nil }
 func (stub) Spawn(...string) error            { return nil }
+func (stub) Open(_ string, write bool) error {
+	if write {
+		return fs.ErrPermission
+	}
+	return nil
+}
+func (stub) Size(string) (int64, error)   { return 4096, nil }
+func (stub) PID() int                     { return 7 }
+func (stub) Orphan(context.Context) error { return nil }
+func (stub) Abandon() (int, error)        { return 8, nil }
 
 func run(args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
@@ -59,6 +69,10 @@ func TestCommands(t *testing.T) {
 		{"spawn exit 1 -- exit 2", 2, ""},
 		{"die SIGKILL", CodeFailed, ""},
 		{"grow 1 -- exit 5", 5, ""},
+		{"open /x r -- size /x", 0, "4096\n"},
+		{"open /x w", CodeDenied, ""},
+		{"open /x x", CodeFailed, ""},
+		{"pid -- abandon -- orphan -- exit 6", 6, "7\n8\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.command, func(t *testing.T) {

@@ -6,6 +6,7 @@
 package probe
 
 import (
+	"context"
 	"io"
 	"io/fs"
 )
@@ -38,6 +39,10 @@ type FS interface {
 	// Mkdir makes one directory.
 	Mkdir(name string) error
 	Mode(name string) (fs.FileMode, error)
+	// Open opens what is there, to read or to write, and closes it again.
+	Open(name string, write bool) error
+	// Size is how many bytes the file system of a directory can hold.
+	Size(name string) (int64, error)
 }
 
 // Kernel is what the program asks of the system below it.
@@ -54,4 +59,12 @@ type Kernel interface {
 	// Spawn starts the program once more beside this one, with the given
 	// arguments and the same outputs.
 	Spawn(args ...string) error
+	// PID is the number of the program's process in its container.
+	PID() int
+	// Orphan leaves a process behind that has lost its parent and has ended,
+	// and waits until somebody has collected it.
+	Orphan(ctx context.Context) error
+	// Abandon starts the program once more, to end at once, and gives the
+	// number of its process, for which it does not wait.
+	Abandon() (pid int, err error)
 }

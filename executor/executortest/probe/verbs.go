@@ -32,10 +32,15 @@ var verbs = map[string]verb{
 	"append":   {2, doAppend},
 	"mkdir":    {1, doMkdir},
 	"mode":     {1, doMode},
+	"open":     {2, doOpen},
+	"size":     {1, doSize},
 	"hold":     {0, doHold},
 	"trap":     {1, doTrap},
 	"stubborn": {0, doStubborn},
 	"spawn":    {-1, doSpawn},
+	"pid":      {0, doPID},
+	"orphan":   {0, doOrphan},
+	"abandon":  {0, doAbandon},
 }
 
 // Description is what the verb describe prints as JSON.
@@ -157,4 +162,25 @@ func doSpawn(_ context.Context, p *Proc, args []string) error {
 		return fmt.Errorf("spawn: %w", err)
 	}
 	return nil
+}
+
+func doPID(_ context.Context, p *Proc, _ []string) error {
+	_, err := fmt.Fprintln(p.Stdout, p.Kernel.PID())
+	return err
+}
+
+func doOrphan(ctx context.Context, p *Proc, _ []string) error {
+	if err := p.Kernel.Orphan(ctx); err != nil {
+		return fmt.Errorf("orphan: %w", err)
+	}
+	return nil
+}
+
+func doAbandon(_ context.Context, p *Proc, _ []string) error {
+	pid, err := p.Kernel.Abandon()
+	if err != nil {
+		return fmt.Errorf("abandon: %w", err)
+	}
+	_, err = fmt.Fprintln(p.Stdout, pid)
+	return err
 }

@@ -38,6 +38,26 @@ func (files) Mode(name string) (fs.FileMode, error) {
 	return info.Mode(), nil
 }
 
+func (files) Open(name string, write bool) error {
+	flag := os.O_RDONLY
+	if write {
+		flag = os.O_WRONLY
+	}
+	f, err := os.OpenFile(name, flag, 0)
+	if err != nil {
+		return denied(err)
+	}
+	return f.Close()
+}
+
+func (files) Size(name string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(name, &st); err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: name, Err: err}
+	}
+	return int64(st.Blocks) * int64(st.Bsize), nil //nolint:unconvert // Bsize has other sizes elsewhere
+}
+
 // denied makes the error of a read-only file system match fs.ErrPermission.
 func denied(err error) error {
 	if errors.Is(err, syscall.EROFS) {

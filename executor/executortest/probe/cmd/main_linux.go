@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"gitlab.com/f5-pwe/kog/v3/executor/executortest/probe"
@@ -116,4 +119,40 @@ func (k *kernel) Spawn(args ...string) error {
 	child := exec.Command(self, args...)
 	child.Stdout, child.Stderr = os.Stdout, os.Stderr
 	return child.Start()
+}
+
+func (k *kernel) PID() int { return os.Getpid() }
+
+func (k *kernel) Orphan(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, self, "abandon").Output()
+	if err != nil {
+		return err
+	}
+	place := "/proc/" + strings.TrimSpace(string(out))
+	for {
+		if _, err := os.Stat(place); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (k *kernel) Abandon() (int, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	child := exec.Command(self, "exit", "0")
+	if err := child.Start(); err != nil {
+		return 0, err
+	}
+	return child.Process.Pid, nil
 }

@@ -1,0 +1,145 @@
+package docker
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
+
+	"gitlab.com/f5-pwe/kog/v3/executor"
+)
+
+// Follow copies the container's output from its beginning to its end; see
+// executor.Process. It reads the engine's log, which a slow reader does not
+// hold up, and which is there again for whoever comes later.
+func (p *process) Follow(ctx context.Context, stdout, stderr io.Writer) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	out, errs := &counted{w: stdout}, &counted{w: stderr}
+	err := p.follow(ctx, out, errs)
+	if failure := errors.Join(out.err, errs.err); failure != nil {
+		err = failure
+	}
+	if err != nil {
+		return fmt.Errorf("follow container %s: %w", p.handle.ID, err)
+	}
+	return nil
+}
+
+func (p *process) follow(ctx context.Context, stdout, stderr *counted) error {
+	switch {
+	case p.exec.flavour.slowFollow:
+		return p.followAndCatchUp(ctx, stdout, stderr)
+	case p.exec.flavour.mendBefore != "" && versions.LessThan(p.exec.api.ClientVersion(), p.exec.flavour.mendBefore):
+		return p.followMended(ctx, stdout, stderr)
+	}
+	copyAll := func(log io.Reader) error { return split(log, stdout, stderr) }
+	if err := p.log(ctx, client.ContainerLogsOptions{Follow: true}, copyAll); err != nil {
+		return err
+	}
+	return p.ended(ctx)
+}
+
+// ended makes sure that the end of a log is that of its container.
+func (p *process) ended(ctx context.Context) error {
+	c, err := p.exec.inspect(ctx, p.handle.Ref)
+	if err != nil {
+		return err
+	}
+	if c.State.Running {
+		return fmt.Errorf("its output was cut off: %w", executor.ErrUnreachable)
+	}
+	return nil
+}
+
+// followAndCatchUp follows until the container's end, and reads then what has
+// not come by that time.
+func (p *process) followAndCatchUp(ctx context.Context, stdout, stderr *counted) error {
+	followCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	followed := make(chan error, 1)
+	copyAll := func(log io.Reader) error { return split(log, stdout, stderr) }
+	go func() { followed <- p.log(followCtx, client.ContainerLogsOptions{Follow: true}, copyAll) }()
+	endErr := p.end(followCtx)
+	cancel()
+	followErr := <-followed
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case endErr != nil:
+		return endErr
+	case stdout.err != nil || stderr.err != nil:
+		return followErr
+	}
+	stdout, stderr = stdout.rest(), stderr.rest()
+	return p.log(ctx, client.ContainerLogsOptions{}, copyAll)
+}
+
+// log hands the container's log to whoever copies it.
+func (p *process) log(ctx context.Context, o client.ContainerLogsOptions, copy func(io.Reader) error) error {
+	o.ShowStdout, o.ShowStderr = true, true
+	log, err := p.exec.api.ContainerLogs(ctx, p.handle.Ref, o)
+	if err != nil {
+		return p.exec.aboutContainer(ctx, err)
+	}
+	defer func() { _ = log.Close() }() // it was read to its end, or there is no use for the rest
+	return p.exec.aboutContainer(ctx, copy(log))
+}
+
+// split copies both streams of a log to their writers. What came together is
+// written together, and nothing is held back while the next part is awaited.
+func split(log io.Reader, stdout, stderr io.Writer) error {
+	const size = 64 << 10
+	out, errs := bufio.NewWriterSize(stdout, size), bufio.NewWriterSize(stderr, size)
+	_, err := stdcopy.StdCopy(out, errs, &flushing{r: log, out: out, errs: errs})
+	return errors.Join(err, out.Flush(), errs.Flush())
+}
+
+// flushing is a reader that flushes the writers before it waits.
+type flushing struct {
+	r         io.Reader
+	out, errs *bufio.Writer
+}
+
+func (f *flushing) Read(p []byte) (int, error) {
+	if err := errors.Join(f.out.Flush(), f.errs.Flush()); err != nil {
+		return 0, err
+	}
+	return f.r.Read(p)
+}
+
+// counted is a writer that knows how much it took, what it has to leave out at
+// the beginning, and whether it failed.
+type counted struct {
+	w       io.Writer
+	written int64
+	skip    int64
+	err     error
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	skipped := min(c.skip, int64(len(p)))
+	c.skip -= skipped
+	if skipped == int64(len(p)) {
+		return len(p), nil
+	}
+	n, err := c.w.Write(p[skipped:])
+	c.written += int64(n)
+	if err != nil {
+		c.err = err
+	}
+	return n + int(skipped), err
+}
+
+// rest is the same writer for a log from its beginning, of which it has a part
+// already.
+func (c *counted) rest() *counted {
+	c.skip, c.written = c.written, 0
+	return c
+}

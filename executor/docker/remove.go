@@ -1,0 +1,190 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
+
+	"gitlab.com/f5-pwe/kog/v3/executor"
+)
+
+// discardTimeout bounds the removal of what a failed call has made.
+const discardTimeout = 30 * time.Second
+
+// sweepers is how many containers are removed at a time.
+const sweepers = 8
+
+// Remove deletes the container and what belongs to it; see executor.Process.
+func (p *process) Remove(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	err := p.exec.removeContainer(ctx, p.handle.Ref)
+	if err == nil {
+		err = p.exec.removeHolders(ctx, p.handle.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("remove container %s: %w", p.handle.ID, err)
+	}
+	return nil
+}
+
+// removeContainer removes a container with its anonymous volumes, whatever its
+// state, and returns when it is gone.
+func (e *Executor) removeContainer(ctx context.Context, ref string) error {
+	for {
+		_, err := e.api.ContainerRemove(ctx, ref, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		switch {
+		case err == nil, errdefs.IsNotFound(err):
+			e.feeders.close(ref)
+			return nil
+		case !errdefs.IsConflict(err) && !e.passes(err): // a conflict: somebody else is at it
+			return e.translate(ctx, err)
+		}
+		if err := pause(ctx, look); err != nil {
+			return err
+		}
+	}
+}
+
+// removeVolume removes a volume that kog has made.
+func (e *Executor) removeVolume(ctx context.Context, name string) error {
+	_, err := e.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{})
+	if err == nil || errdefs.IsNotFound(err) {
+		return nil
+	}
+	return e.translate(ctx, err)
+}
+
+// removeHolders removes the holders of files that were made for an ID, except
+// that of a container which has the ID by now.
+func (e *Executor) removeHolders(ctx context.Context, id string) error {
+	// By their names: an engine that was about to end may have lost the labels.
+	holders, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: make(client.Filters).Add("name", holderPrefix(id))})
+	if err != nil {
+		return e.translate(ctx, err)
+	}
+	inUse := ""
+	c, err := e.inspect(ctx, id)
+	switch {
+	case err == nil:
+		inUse = c.Config.Labels[labelFiles]
+	case !errors.Is(err, executor.ErrNotFound):
+		return err
+	}
+	for _, v := range holders.Items {
+		if v.Name == inUse || !strings.HasPrefix(v.Name, holderPrefix(id)) {
+			continue
+		}
+		if err := errors.Join(e.removeContainer(ctx, v.Name), e.removeVolume(ctx, v.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discard removes what a failed call has made under a name, container and
+// volume, also when its ctx has ended.
+func (e *Executor) discard(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	if err := errors.Join(e.removeContainer(ctx, name), e.removeVolume(ctx, name)); err != nil {
+		return fmt.Errorf("clean up after that: %w", err)
+	}
+	return nil
+}
+
+// Sweep removes every container with the given labels; see executor.Executor.
+func (e *Executor) Sweep(ctx context.Context, labels map[string]string) (int, error) {
+	if len(labels) == 0 {
+		return 0, errors.New("sweep containers: no labels given, at least one is needed")
+	}
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	n, err := e.sweep(ctx, labels)
+	if err != nil {
+		return n, fmt.Errorf("sweep containers: %w", err)
+	}
+	return n, nil
+}
+
+func (e *Executor) sweep(ctx context.Context, labels map[string]string) (int, error) {
+	found, err := e.list(ctx, labels)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	var removals errgroup.Group
+	removals.SetLimit(sweepers)
+	for _, c := range found.containers {
+		if c.Labels[labelRole] == roleStep {
+			n++
+		}
+		removals.Go(func() error { return e.removeContainer(ctx, c.ID) })
+	}
+	if err := removals.Wait(); err != nil {
+		return n, err
+	}
+	for _, name := range found.volumes {
+		if err := e.removeVolume(ctx, name); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// belongings are what kog has on an engine.
+type belongings struct {
+	containers []container.Summary
+	volumes    []string // by name
+}
+
+// list finds kog's containers and volumes that carry all labels.
+func (e *Executor) list(ctx context.Context, labels map[string]string) (belongings, error) {
+	filters := make(client.Filters).Add("label", labelRole)
+	for name, value := range labels {
+		filters = filters.Add("label", name+"="+value)
+	}
+	var found belongings
+	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
+	if err != nil {
+		return found, e.translate(ctx, err)
+	}
+	for _, c := range containers.Items {
+		if carries(c.Labels, labels) {
+			found.containers = append(found.containers, c)
+		}
+	}
+	volumes, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: filters})
+	if err != nil {
+		return found, e.translate(ctx, err)
+	}
+	for _, v := range volumes.Items {
+		if carries(v.Labels, labels) {
+			found.volumes = append(found.volumes, v.Name)
+		}
+	}
+	return found, nil
+}
+
+// carries reports whether all wanted labels are there with their whole value:
+// engines differ in what they match.
+func carries(has, want map[string]string) bool {
+	for name, value := range want {
+		if got, ok := has[name]; !ok || got != value {
+			return false
+		}
+	}
+	return has[labelRole] != ""
+}

@@ -1,0 +1,45 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+
+	"gitlab.com/f5-pwe/kog/v3/executor"
+	"gitlab.com/f5-pwe/kog/v3/job"
+)
+
+// SandboxID names what the containers of a run share.
+func SandboxID(runID string) string { return "kog-" + runID + "-sandbox" }
+
+// apply puts the settings of an action into a spec that has everything else.
+// What the spec has already stays, apart from the network.
+func (v visit) apply(set job.Settings, spec *executor.Spec) {
+	spec.Entrypoint, spec.Args = slices.Clone(set.Entrypoint), slices.Clone(set.Args)
+	spec.User, spec.WorkingDir = set.User, set.WorkingDir
+	spec.Memory, spec.ShmSize, spec.CPUs = set.Memory, set.ShmSize, set.CPUs
+	spec.GPUs = executor.GPUs{Count: set.GPUs.Count, IDs: slices.Clone(set.GPUs.IDs)}
+	spec.Privileged, spec.ReadOnly, spec.Init = set.Privileged, set.ReadOnly, set.Init
+	for _, d := range set.Devices {
+		spec.Devices = append(spec.Devices, executor.Device(d))
+	}
+	spec.CapAdd, spec.CapDrop = slices.Clone(set.CapAdd), slices.Clone(set.CapDrop)
+	for _, m := range set.Tmpfs {
+		spec.Tmpfs = append(spec.Tmpfs, executor.Tmpfs(m))
+	}
+	for _, h := range set.ExtraHosts {
+		spec.ExtraHosts = append(spec.ExtraHosts, executor.ExtraHost(h))
+	}
+	spec.DNS = slices.Clone(set.DNS)
+	if set.Network != "" {
+		spec.Network = set.Network
+	}
+	if spec.Network == executor.NetworkRun {
+		spec.Sandbox = executor.Sandbox{ID: SandboxID(v.state.RunID), Labels: runLabels(v.state.RunID, v.written)}
+	}
+	labels := maps.Clone(set.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, spec.Labels)
+	spec.Labels = labels
+}
