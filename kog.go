@@ -60,6 +60,13 @@ type Runner struct {
 	// secret: they go to containers only.
 	BaseEnv map[string]string
 	Env     map[string]string
+	// Secrets are masked in everything that a run writes and shows: names of
+	// variables with their values. A name stands for the values that BaseEnv,
+	// Env and the actions' own env give it too, so the value may be empty. In
+	// these, names that look secret need no mention: docs/masking.md lists
+	// them. Containers get everything unmasked. A run that is resumed needs the
+	// values again that were masked in its context.
+	Secrets map[string]string
 	// Volumes are mounted into every step.
 	Volumes []executor.Volume
 	// Network is "", which is the executor's default, "host", "none", the name

@@ -52,12 +52,16 @@ func (r *Runner) beginNotify(ctx context.Context, j *job.Job, d drive) error {
 	if r.Notifiers == nil {
 		return nil
 	}
-	r.Notifiers.Begin(d.dir.ID(), filepath.Join(r.store().Dir(d.dir.ID()), notifyDir), j)
+	told, err := maskedJob(d.mask, j)
+	if err != nil {
+		return err
+	}
+	r.Notifiers.Begin(d.dir.ID(), filepath.Join(r.store().Dir(d.dir.ID()), notifyDir), told)
 	if d.state.Phase == event.PhaseNew {
 		return nil
 	}
 	var state event.State
-	err := r.store().Read(d.dir.ID(), func(e event.Event) (err error) {
+	err = r.store().Read(d.dir.ID(), func(e event.Event) (err error) {
 		if state, err = state.Apply(e); err == nil {
 			r.Notifiers.Handle(ctx, e, state)
 		}
@@ -79,7 +83,7 @@ func (r *Runner) endNotify(ctx context.Context, run string) (status, message str
 // finished gives the result of a run that has ended, after telling what the
 // process that ended it could not.
 func (r *Runner) finished(ctx context.Context, j *job.Job, d drive) (Result, error) {
-	res := result(d.state)
+	res := result(d.state, d.mask)
 	err := r.beginNotify(ctx, j, d)
 	if err == nil {
 		res.NotifyStatus, res.NotifyMessage = r.endNotify(ctx, res.RunID)

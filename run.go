@@ -20,6 +20,7 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/internal/engine"
 	"gitlab.com/f5-pwe/kog/v3/internal/journal"
+	"gitlab.com/f5-pwe/kog/v3/internal/mask"
 	"gitlab.com/f5-pwe/kog/v3/job"
 )
 
@@ -33,7 +34,9 @@ import (
 // What the executor cannot do is refused before the run exists, all of it at
 // once: a job.SyntaxErrors for the settings of actions, executor.ErrUnsupported
 // for those and for what the Runner asks for.
-func (r *Runner) Run(ctx context.Context, req Request) (Result, error) {
+func (r *Runner) Run(ctx context.Context, req Request) (res Result, err error) {
+	m := r.masker(req.Job, nil)
+	defer func() { err = m.Error(err) }()
 	info, err := r.Executor.Probe(ctx)
 	if err != nil {
 		return Result{}, err
@@ -60,29 +63,39 @@ func (r *Runner) Run(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return r.drive(ctx, req.Job, drive{dir: dir, opening: started})
+	return r.drive(ctx, req.Job, drive{dir: dir, opening: started, mask: m})
 }
 
 // Resume goes on with a run that some process left, and returns its result at
 // once when it has ended. Environment values are in no journal: Env must name
-// every variable that the run was given when it began.
-func (r *Runner) Resume(ctx context.Context, runID string) (Result, error) {
+// every variable that the run was given when it began, and one of Env, BaseEnv
+// and Secrets every variable whose value is masked in the run's context.
+func (r *Runner) Resume(ctx context.Context, runID string) (res Result, err error) {
+	m := r.masker(nil, nil)
+	defer func() { err = m.Error(err) }()
 	info, err := r.Executor.Probe(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	dir, state, err := r.store().Open(runID)
+	dir, written, err := r.store().Open(runID)
 	if err != nil {
 		return Result{}, err
 	}
-	j, err := r.resumable(dir, state, info.Name)
+	j, err := r.resumable(dir, written, info.Name)
+	m = r.masker(j, written.Started.Options.MaskNames)
+	var state event.State
+	if err == nil {
+		state, err = unmask(m, written)
+	}
 	if err != nil {
-		return result(state), errors.Join(fmt.Errorf("resume run %s: %w", runID, err), dir.Close())
+		return result(written, m), errors.Join(fmt.Errorf("resume run %s: %w", runID, err), dir.Close())
 	}
 	if state.Phase == event.PhaseFinished && len(state.Leftovers) == 0 {
-		return r.finished(ctx, j, drive{dir: dir, state: state})
+		return r.finished(ctx, j, drive{dir: dir, state: state, mask: m})
 	}
-	return r.drive(ctx, j, drive{dir: dir, state: state, opening: event.RunResumed{KogVersion: r.Version}})
+	return r.drive(ctx, j, drive{
+		dir: dir, state: state, written: written, mask: m, opening: event.RunResumed{KogVersion: r.Version},
+	})
 }
 
 // resumable checks that this Runner can go on with a run, and parses its job.
@@ -106,19 +119,20 @@ func (r *Runner) resumable(dir *journal.Run, s event.State, executorName string)
 }
 
 type drive struct {
-	dir     *journal.Run
-	state   event.State
-	opening event.Payload
+	dir            *journal.Run
+	state, written event.State // see engine.Entry
+	opening        event.Payload
+	mask           *mask.Masker
 }
 
 func (r *Runner) drive(ctx context.Context, j *job.Job, d drive) (res Result, err error) {
 	defer func() { err = errors.Join(err, d.dir.Close()) }()
 	volumes, err := r.volumes(d.state)
 	if err != nil {
-		return result(d.state), err
+		return result(d.state, d.mask), err
 	}
 	if err := r.beginNotify(ctx, j, d); err != nil {
-		return result(d.state), err
+		return result(d.state, d.mask), err
 	}
 	formatter := r.LogFormatter
 	if formatter == "" {
@@ -126,12 +140,13 @@ func (r *Runner) drive(ctx context.Context, j *job.Job, d drive) (res Result, er
 	}
 	state, err := engine.Run(ctx, engine.Config{
 		Job: j, Executor: r.Executor, Journal: d.dir, Sink: r.sink(),
-		Output:  outputs{d.dir, r.Output},
+		Output:  maskedOutput{outputs{d.dir, r.Output}, d.mask},
 		BaseEnv: r.BaseEnv, Env: r.Env, Volumes: volumes,
 		Logging:   action.Logging{Formatter: formatter, RemoteLogger: r.RemoteLogger, RemoteLoggerAddr: r.RemoteLoggerAddr},
-		Interrupt: r.Interrupt, Logger: r.Logger,
-	}, engine.Entry{Run: d.dir.ID(), State: d.state, Opening: d.opening})
-	res = result(state)
+		Interrupt: r.Interrupt, Logger: r.maskedLogger(d.mask),
+		Mask: d.mask.Payload, Redact: d.mask.String,
+	}, engine.Entry{Run: d.dir.ID(), State: d.state, Written: d.written, Opening: d.opening})
+	res = result(state, d.mask)
 	res.RunID = d.dir.ID()
 	res.NotifyStatus, res.NotifyMessage = r.endNotify(ctx, res.RunID)
 	return res, err
@@ -183,7 +198,7 @@ func (r *Runner) opening(req Request) (event.RunStarted, error) {
 			StartTimeout: cmp.Or(r.StartTimeout, DefaultStartTimeout),
 			Grace:        max(0, cmp.Or(r.Grace, DefaultGrace)),
 			Pull:         string(r.Pull), Volumes: volumes, Network: r.Network,
-			EnvNames: slices.Sorted(maps.Keys(r.Env)),
+			EnvNames: slices.Sorted(maps.Keys(r.Env)), MaskNames: slices.Sorted(maps.Keys(r.Secrets)),
 		},
 	}, nil
 }
@@ -192,10 +207,10 @@ func (r *Runner) store() *journal.Store {
 	return journal.NewStore(filepath.Join(cmp.Or(r.StateDir, DefaultStateDir()), "runs"))
 }
 
-func result(s event.State) Result {
-	res := Result{RunID: s.RunID, CorrelationID: s.Started.CorrelationID, TaskName: s.Started.Task}
+func result(s event.State, m *mask.Masker) Result {
+	res := Result{RunID: s.RunID, CorrelationID: m.String(s.Started.CorrelationID), TaskName: m.String(s.Started.Task)}
 	if s.Finished != nil {
-		res.Status, res.Message = s.Finished.Status, s.Finished.Message
+		res.Status, res.Message = s.Finished.Status, m.String(s.Finished.Message)
 	}
 	return res
 }

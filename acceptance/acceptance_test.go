@@ -89,6 +89,8 @@ func TestScripts(t *testing.T) {
 			"rc":       rc,
 			"empty":    empty,
 			"journals": journals,
+			"image":    image,
+			"absent":   absent,
 		},
 	})
 }

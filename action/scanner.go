@@ -31,6 +31,10 @@ func (e *BadResultError) Unwrap() error { return e.Err }
 // Its Write never fails. It is not safe for concurrent use. The zero Scanner
 // is ready.
 type Scanner struct {
+	// Redact, if set, changes a bad line before the error quotes it. A line
+	// that is too long is then not quoted, since it was cut already.
+	Redact func(string) string
+
 	state   scanState
 	matched int    // bytes of Prefix seen, in statePrefix
 	line    []byte // what follows Prefix on the latest result line
@@ -121,5 +125,24 @@ func (s *Scanner) Result() (Result, error) {
 			return r, nil
 		}
 	}
-	return Result{}, &BadResultError{Line: Prefix + Shorten(string(line), maxQuote), Err: err}
+	text := string(line)
+	if s.Redact != nil {
+		text, err = s.redact(text, err)
+	}
+	return Result{}, &BadResultError{Line: Prefix + Shorten(text, maxQuote), Err: err}
+}
+
+// redact also finds anew what is wrong, since errors quote parts of the line.
+func (s *Scanner) redact(line string, err error) (string, error) {
+	if s.tooLong {
+		return "…", err
+	}
+	redacted := s.Redact(line)
+	if redacted == line {
+		return line, err
+	}
+	if _, err := ParseResult([]byte(redacted)); err != nil {
+		return redacted, err
+	}
+	return redacted, errors.New("cannot be used")
 }

@@ -214,3 +214,28 @@ func BenchmarkScanner(b *testing.B) {
 		_, _ = s.Write(chunk)
 	}
 }
+
+func TestScannerRedacts(t *testing.T) {
+	for line, want := range map[string]string{
+		`KOG:{"result":"secret-word"}`:                                    `"KOG:{\"result\":\"X\"}": result: unknown word "X"`,
+		`KOG:{"result":"success","rc":secret-word}`:                       `"KOG:{\"result\":\"success\",\"rc\":X}": not a JSON object`,
+		`KOG:{"result":"plain"}`:                                          `unknown word "plain"`,
+		`KOG:{"result":"success","rc":"secret-word"}`:                     `"X\"}": rc: `,
+		`KOG:secret-word{"result":"success"}`:                             `"KOG:{\"result\":\"success\"}": cannot be used`,
+		"KOG:" + strings.Repeat("secret-word", action.MaxResultLine/11+1): `"KOG:…": longer than`,
+	} {
+		s := action.Scanner{Redact: func(s string) string {
+			return strings.ReplaceAll(strings.ReplaceAll(s, "secret-word{", "{"), "secret-word", "X")
+		}}
+		_, _ = s.Write([]byte(line))
+		_, err := s.Result()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%.60s: error %.200v, want %s", line, err, want)
+		}
+	}
+	s := action.Scanner{Redact: func(string) string { return "X" }}
+	_, _ = s.Write([]byte(`KOG:{"result":"success","message":"secret-word"}`))
+	if r, err := s.Result(); err != nil || r.Message != "secret-word" {
+		t.Errorf("a good line: %+v, %v", r, err)
+	}
+}

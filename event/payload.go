@@ -38,6 +38,9 @@ type Options struct {
 	Network      string        `json:"network,omitempty"`
 	// EnvNames are the variables given from outside the job file, sorted.
 	EnvNames []string `json:"env_names,omitempty"`
+	// MaskNames are the variables whose values are masked because somebody
+	// said so, sorted.
+	MaskNames []string `json:"mask_names,omitempty"`
 }
 
 // RunResumed says that another process took the run over.

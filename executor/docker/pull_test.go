@@ -59,7 +59,7 @@ func mustResolve(t *testing.T, x executor.Executor, ref string, policy executor.
 func TestPullCredentials(t *testing.T) {
 	onEngines(t, func(t *testing.T, e engine) {
 		h := startHub(t, e)
-		e.forget(t, h.host)
+		e.forget(t)
 		ref, pinned := h.push(t, "some/image:1", marked(t, e.name+" credentials"))
 		helper := func(t *testing.T, script string) {
 			home := noSettings(t)
@@ -113,7 +113,7 @@ func TestPullCredentials(t *testing.T) {
 				if len(told.messages) == 0 || told.messages[0] != "pulling "+ref {
 					t.Errorf("told %q, want what is pulled", told.messages)
 				}
-				e.removeImages(t, h.host)
+				e.removeImages(t)
 			})
 		}
 		t.Run("helper fails", func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestPullCredentials(t *testing.T) {
 func TestPullErrors(t *testing.T) {
 	onEngines(t, func(t *testing.T, e engine) {
 		h := startHub(t, e)
-		e.forget(t, h.host)
+		e.forget(t)
 		ref, _ := h.push(t, "some/image:1", marked(t, e.name+" errors"))
 		h.pushIndex(t, "some/index:1", marked(t, e.name+" index"))
 		logIn(t, h.host, registryPassword)
@@ -193,7 +193,7 @@ func (h *hub) pushIndex(t *testing.T, image string, img v1.Image) {
 func TestPinnedOutlivesItsTag(t *testing.T) {
 	onEngines(t, func(t *testing.T, e engine) {
 		h := startHub(t, e)
-		e.forget(t, h.host)
+		e.forget(t)
 		logIn(t, h.host, registryPassword)
 		x := e.executor(t)
 		ref, want := h.push(t, "some/image:1", marked(t, e.name+" first"))
@@ -218,7 +218,7 @@ func TestPinnedOutlivesItsTag(t *testing.T) {
 		}
 		check("the tag has moved here too")
 		for _, policy := range []executor.PullPolicy{executor.PullMissing, executor.PullAuto} {
-			e.removeImages(t, h.host)
+			e.removeImages(t)
 			if again := mustResolve(t, x, first.Pinned, policy); again.Config.Env["MARK"] != e.name+" first" {
 				t.Errorf("removed here, policy %q: got %+v, want the first image", policy, again)
 			}
@@ -261,7 +261,7 @@ func TestPullPolicies(t *testing.T) {
 	}
 	onEngines(t, func(t *testing.T, e engine) {
 		h := startHub(t, e)
-		e.forget(t, h.host)
+		e.forget(t)
 		logIn(t, h.host, registryPassword)
 		x := e.executor(t)
 		for _, alive := range []bool{true, false} {
@@ -340,7 +340,7 @@ func TestLocalImageIsNotPulled(t *testing.T) {
 		if again.Pinned != img.Pinned {
 			t.Errorf("by its content it is pinned as %s, want %s", again.Pinned, img.Pinned)
 		}
-		e.removeImages(t, host+"/local")
+		e.removeImages(t)
 		if _, _, err := resolve(t, e.executor(t), img.Pinned, executor.PullAuto); !errors.Is(err, executor.ErrImageNotFound) {
 			t.Errorf("removed: %v, want %v", err, executor.ErrImageNotFound)
 		}

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 
@@ -164,30 +163,28 @@ func auths(host, password string) []byte {
 	return fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, host, auth)
 }
 
-// forget removes at the test's end all images that an engine has of a registry.
-func (e engine) forget(t *testing.T, host string) {
+// pullLabel marks the images of these tests. An engine may forget where an
+// image came from when another one takes its name.
+const pullLabel = "io.kog.test.pull"
+
+// forget removes at the test's end all images of these tests.
+func (e engine) forget(t *testing.T) {
 	t.Helper()
-	t.Cleanup(func() { e.removeImages(t, host) })
+	t.Cleanup(func() { e.removeImages(t) })
 }
 
-func (e engine) removeImages(t *testing.T, host string) {
+func (e engine) removeImages(t *testing.T) {
 	t.Helper()
 	ctx, cancel := cleanupContext(t)
 	defer cancel()
 	api := e.api(t)
-	list, err := api.ImageList(ctx, client.ImageListOptions{})
+	list, err := api.ImageList(ctx, client.ImageListOptions{Filters: make(client.Filters).Add("label", pullLabel)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, img := range list.Items {
-		for _, ref := range append(img.RepoTags, img.RepoDigests...) {
-			if !strings.HasPrefix(ref, host+"/") {
-				continue
-			}
-			if _, err := api.ImageRemove(ctx, img.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true}); err != nil {
-				t.Errorf("remove image %s: %v", ref, err)
-			}
-			break
+		if _, err := api.ImageRemove(ctx, img.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true}); err != nil {
+			t.Errorf("remove image %s: %v", img.ID, err)
 		}
 	}
 }
@@ -203,8 +200,7 @@ func (e engine) loadAs(t *testing.T, ref string, img v1.Image) {
 	if err := tarball.WriteToFile(archive, tag, img); err != nil {
 		t.Fatal(err)
 	}
-	host, _, _ := strings.Cut(ref, "/local/")
-	e.forget(t, host+"/local")
+	e.forget(t)
 	if _, err := e.executor(t).Resolve(t.Context(), executor.ImageRequest{Ref: "docker-archive:" + archive}); err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +264,7 @@ func imageOf(t testing.TB, mark string, files map[string][]byte) v1.Image {
 	}
 	config = config.DeepCopy()
 	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config = v1.Config{Env: []string{"MARK=" + mark}, Entrypoint: []string{"/bin/busybox"}}
+	config.Config = v1.Config{Env: []string{"MARK=" + mark}, Labels: map[string]string{pullLabel: ""}, Entrypoint: []string{"/bin/busybox"}}
 	if img, err = mutate.ConfigFile(img, config); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/internal/fetch"
 	"gitlab.com/f5-pwe/kog/v3/internal/logs"
+	"gitlab.com/f5-pwe/kog/v3/internal/mask"
 	"gitlab.com/f5-pwe/kog/v3/internal/report"
 	"gitlab.com/f5-pwe/kog/v3/job"
 )
@@ -53,10 +54,12 @@ type runOptions struct {
 	maxSteps                      int
 	startTimeout, grace           time.Duration
 
-	reports []string
-	targets []report.Target
-	remote  remoteLog
-	notify  notifyOptions
+	reports   []string
+	targets   []report.Target
+	remote    remoteLog
+	notify    notifyOptions
+	maskNames []string
+	mask      *mask.Masker // of everything known so far
 }
 
 func newRunCommand(s *IO) *cobra.Command {
@@ -80,6 +83,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	f.StringArrayVar(&o.envFiles, "env-file", nil, "`FILE` or URL in dotenv format with environment variables for every step (repeatable, later files win)")
 	f.BoolVar(&o.importEnv, "import-current-env", false, "give kog's own environment to every step; use it with --ignore-env")
 	f.StringArrayVar(&o.ignoreEnv, "ignore-env", nil, "`NAME` or PREFIX* that --import-current-env leaves out (repeatable)")
+	o.addMaskFlags(f)
 	f.StringArrayVarP(&o.volumes, "volume", "v", nil, "mount for every step in docker's syntax, `SOURCE:TARGET[:OPTIONS]` (repeatable)")
 	f.StringVar(&o.network, "network", "", "`NETWORK` of the steps: host, none, run (one that all steps share) or the name of one (default: the executor's own)")
 	f.StringVar(&o.executor, "executor", autoExecutor, "`EXECUTOR` that runs the containers: "+executorNames())
@@ -116,11 +120,22 @@ func (o *runOptions) run(ctx context.Context) (err error) {
 	}
 	defer func() { o.remote.close(local, o.io.Signals, err) }()
 	log := o.remote.join(local)
-	req, err := o.request(ctx, log)
+	env, err := o.environment(ctx)
 	if err != nil {
 		return err
 	}
-	runner, err := o.runner(ctx, log)
+	defer func() { err = o.masked(err) }()
+	if err := o.hide(env, nil); err != nil {
+		return err
+	}
+	req, err := o.request(ctx, o.mask.Logger(log))
+	if err != nil {
+		return err
+	}
+	if err := o.hide(env, req.Job); err != nil {
+		return err
+	}
+	runner, err := o.runner(ctx, log, env)
 	if err != nil {
 		return err
 	}
@@ -244,7 +259,7 @@ func (o *runOptions) start(j *job.Job) job.Cursor {
 }
 
 // runner puts together what executes the job.
-func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner, error) {
+func (o *runOptions) runner(ctx context.Context, log *slog.Logger, env environment) (*kog.Runner, error) {
 	policy, err := executor.ParsePullPolicy(o.pull)
 	if err != nil {
 		return nil, fmt.Errorf("--pull: %w", err)
@@ -253,19 +268,15 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner,
 	if err != nil {
 		return nil, err
 	}
-	env, err := o.environment(ctx)
-	if err != nil {
-		return nil, err
-	}
 	stateDir, err := filepath.Abs(o.stateDir)
 	if err != nil {
 		return nil, fmt.Errorf("--state-dir: %w", err)
 	}
-	notifiers, err := o.notify.build(o.io, log)
+	notifiers, err := o.notify.build(o.io, o.mask.Logger(log))
 	if err != nil {
 		return nil, err
 	}
-	exec, err := newExecutor(ctx, o.executor, executorOptions{stateDir: stateDir, log: log})
+	exec, err := newExecutor(ctx, o.executor, executorOptions{stateDir: stateDir, log: o.mask.Logger(log)})
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +286,7 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger) (*kog.Runner,
 	}
 	runner := &kog.Runner{
 		Executor: exec, StateDir: stateDir,
-		BaseEnv: env.base, Env: env.over,
+		BaseEnv: env.base, Env: env.over, Secrets: o.secrets(),
 		Volumes: volumes, Network: o.network, Pull: policy,
 		MaxSteps: o.maxSteps, StartTimeout: o.startTimeout, Grace: grace,
 		LogFormatter: o.logFormatter, Notifiers: notifiers, Logger: log, Version: Version(),

@@ -65,6 +65,7 @@ var settings = []setting{
 	{name: "env-file", heading: headEnvironment, path: filePath},
 	{name: "import-current-env", heading: headEnvironment},
 	{name: "ignore-env", heading: headEnvironment},
+	{name: "mask", heading: headEnvironment},
 
 	{name: "executor", heading: headContainers, choices: strings.Split(executorNames(), ", ")},
 	{name: "pull", heading: headContainers, choices: []string{"always", "missing", "never"}},

@@ -76,21 +76,29 @@ type Config struct {
 	// abort edge.
 	Interrupt <-chan struct{}
 	Logger    *slog.Logger
+	// Mask gives an event the form in which it is written and told. Containers
+	// get what is in the event itself. nil leaves every event as it is.
+	Mask func(event.Payload) (event.Payload, error)
+	// Redact changes what a container printed before a message quotes it; nil
+	// leaves it.
+	Redact func(string) string
 }
 
 // Entry is where a run is entered.
 type Entry struct {
 	// Run is the run's ID.
 	Run string
-	// State is the zero state for a new run, else what its journal says.
-	State event.State
+	// State is the zero state for a new run, else what its journal says,
+	// without any masking. Written is the same with it, as Sink is told; it
+	// counts only when there is a Mask.
+	State, Written event.State
 	// Opening is written first: event.RunStarted for a new run, else
 	// event.RunResumed.
 	Opening event.Payload
 }
 
 // Run takes a run from where it is entered to its end. It returns the last
-// state that was written.
+// state that was written, without any masking.
 //
 // When ctx ends, Run returns at once with its cause; containers are left as
 // they are and the run can go on later. An error means that kog could not do
@@ -100,7 +108,11 @@ func Run(ctx context.Context, cfg Config, at Entry) (event.State, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &run{cfg: cfg, state: at.State, id: at.Run}
+	if cfg.Mask == nil {
+		cfg.Mask = func(p event.Payload) (event.Payload, error) { return p, nil }
+		at.Written = at.State
+	}
+	r := &run{cfg: cfg, state: at.State, written: at.Written, id: at.Run}
 	if err := r.write(ctx, at.Opening); err != nil {
 		return r.state, err
 	}
@@ -121,6 +133,7 @@ type run struct {
 	cfg     Config
 	id      string
 	state   event.State
+	written event.State // the same, as the journal and the sink have it
 	cleaner *cleaner
 
 	mu sync.Mutex // serialises calls of cfg.Sink
@@ -165,23 +178,33 @@ func (r *run) drive(ctx context.Context) error {
 func (r *run) write(ctx context.Context, p event.Payload) error {
 	e := event.Event{Seq: r.state.Seq + 1, Time: time.Now().UTC(), Run: r.id, Payload: p}
 	next, err := r.state.Apply(e)
+	if err == nil {
+		e.Payload, err = r.cfg.Mask(p)
+	}
+	if err != nil {
+		return fmt.Errorf("run %s: %w", r.id, err)
+	}
+	written, err := r.written.Apply(e)
 	if err != nil {
 		return fmt.Errorf("run %s: %w", r.id, err)
 	}
 	if err := r.cfg.Journal.Append(context.WithoutCancel(ctx), e); err != nil {
 		return fmt.Errorf("run %s: write journal: %w", r.id, err)
 	}
-	r.state = next
-	r.tell(ctx, e, next)
+	r.state, r.written = next, written
+	r.tell(ctx, e, written)
 	return nil
 }
 
 // progress tells the sink something that is not written.
 func (r *run) progress(ctx context.Context, open event.OpenStep, after event.State) func(executor.Progress) {
 	return func(p executor.Progress) {
-		r.tell(ctx, event.Event{Time: time.Now().UTC(), Run: r.id, Payload: event.StepProgress{
+		payload, err := r.cfg.Mask(event.StepProgress{
 			Attempt: open.Attempt, At: open.At, Message: p.Message, Warning: p.Warning, Done: p.Done, Total: p.Total,
-		}}, after)
+		})
+		if err == nil {
+			r.tell(ctx, event.Event{Time: time.Now().UTC(), Run: r.id, Payload: payload}, after)
+		}
 	}
 }
 

@@ -52,11 +52,13 @@ func unmet(req job.Requirements, env map[string]string, values job.Values) []str
 type visit struct {
 	cfg   Config
 	state event.State
-	open  event.OpenStep
+	// written is the run's first event as the journal has it.
+	written event.RunStarted
+	open    event.OpenStep
 }
 
 func (r *run) visit(open event.OpenStep) visit {
-	return visit{cfg: r.cfg, state: r.state, open: open}
+	return visit{cfg: r.cfg, state: r.state, written: r.written.Started, open: open}
 }
 
 // refuse says why a step cannot run at all, or "".
@@ -137,7 +139,7 @@ func (v visit) spec(img executor.Image) (executor.Spec, error) {
 }
 
 func (v visit) labels() map[string]string {
-	labels := runLabels(v.state)
+	labels := runLabels(v.state.RunID, v.written)
 	maps.Copy(labels, attemptLabels(v.state.RunID, v.open.Attempt))
 	labels[LabelWorkflow] = v.open.At.Workflow
 	labels[LabelStep] = v.open.At.Step
@@ -145,8 +147,8 @@ func (v visit) labels() map[string]string {
 }
 
 // runLabels are those of all that belongs to a run.
-func runLabels(s event.State) map[string]string {
-	return map[string]string{LabelRun: s.RunID, LabelCorrelation: s.Started.CorrelationID, LabelJob: s.Started.Task}
+func runLabels(runID string, s event.RunStarted) map[string]string {
+	return map[string]string{LabelRun: runID, LabelCorrelation: s.CorrelationID, LabelJob: s.Task}
 }
 
 // attemptLabels find the container of one attempt.

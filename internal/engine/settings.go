@@ -34,7 +34,7 @@ func (v visit) apply(set job.Settings, spec *executor.Spec) {
 		spec.Network = set.Network
 	}
 	if spec.Network == executor.NetworkRun {
-		spec.Sandbox = executor.Sandbox{ID: SandboxID(v.state.RunID), Labels: runLabels(v.state)}
+		spec.Sandbox = executor.Sandbox{ID: SandboxID(v.state.RunID), Labels: runLabels(v.state.RunID, v.written)}
 	}
 	labels := maps.Clone(set.Labels)
 	if labels == nil {

@@ -46,7 +46,7 @@ func (r *run) start(ctx context.Context, open event.OpenStep) error {
 	upCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	up := make(chan started, 1)
-	v, tell := r.visit(open), r.progress(ctx, open, r.state)
+	v, tell := r.visit(open), r.progress(ctx, open, r.written)
 	go func() { up <- v.bringUp(upCtx, tell) }()
 
 	limit := cmp.Or(r.state.Started.Options.StartTimeout, DefaultStartTimeout)

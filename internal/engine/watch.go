@@ -23,7 +23,7 @@ const stopSlack = 30 * time.Second
 func (r *run) watch(ctx context.Context, open event.OpenStep, proc executor.Process) error {
 	obsCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	obs := &observer{run: r.id, open: open, output: r.cfg.Output, exec: r.cfg.Executor}
+	obs := &observer{run: r.id, open: open, output: r.cfg.Output, redact: r.cfg.Redact, exec: r.cfg.Executor}
 	done := make(chan ended, 1)
 	go func() { done <- obs.observe(obsCtx, proc) }()
 
@@ -116,6 +116,7 @@ type observer struct {
 	run    string
 	open   event.OpenStep
 	output Output
+	redact func(string) string
 	exec   executor.Executor
 
 	mu      sync.Mutex
@@ -170,7 +171,7 @@ func (o *observer) observe(ctx context.Context, proc executor.Process) ended {
 // once copies the whole output and waits for the end, side by side.
 func (o *observer) once(ctx context.Context, proc executor.Process) (ended, error) {
 	o.mu.Lock()
-	o.scanner = &action.Scanner{}
+	o.scanner = &action.Scanner{Redact: o.redact}
 	o.mu.Unlock()
 	var end ended
 	logs := openLogs(o.output, o.run, o.open)
