@@ -29,8 +29,8 @@ check: ## Everything that CI checks: format, vet, lint, tests, examples, all pla
 
 # Programs that tests start are built with the race detector too, which would
 # keep each of them for a second when it ends.
-test: ## Run all tests with the race detector
-	GORACE=atexit_sleep_ms=0 go test -race -tags '$(TAGS)' -timeout 20m ./...
+test: ## Run all tests with the race detector, with engines of their own
+	GORACE=atexit_sleep_ms=0 scripts/engines.sh go test -race -tags '$(TAGS)' -timeout 30m ./...
 
 lint: ## Run the linters (the first time, building them takes minutes)
 	@"$$(scripts/tool.sh golangci-lint)" run ./...
