@@ -144,6 +144,10 @@ func (e *Executor) make(ctx context.Context, spec executor.Spec) (*process, erro
 
 // create claims the spec's ID: no two containers have the same name.
 func (e *Executor) create(ctx context.Context, spec executor.Spec, b blueprint) (string, error) {
+	spec, err := e.explicit(ctx, spec)
+	if err != nil {
+		return "", err
+	}
 	options, err := e.createOptions(spec, b)
 	if err != nil {
 		return "", err
@@ -165,6 +169,27 @@ func (e *Executor) create(ctx context.Context, spec executor.Spec, b blueprint) 
 		}
 	}
 	return created.ID, nil
+}
+
+// explicit says with the entrypoint alone what an empty list means, since
+// engines take those for none at all.
+func (e *Executor) explicit(ctx context.Context, spec executor.Spec) (executor.Spec, error) {
+	switch {
+	case spec.Entrypoint != nil && len(spec.Entrypoint) == 0:
+		spec.Entrypoint, spec.Args = spec.Args, nil
+	case spec.Entrypoint == nil && spec.Args != nil && len(spec.Args) == 0:
+		img, err := e.imageHere(ctx, spec.Image)
+		if err != nil || img == nil || img.Config == nil {
+			return spec, err // without the image the engine has its own words
+		}
+		spec.Entrypoint = img.Config.Entrypoint
+	default:
+		return spec, nil
+	}
+	if len(spec.Entrypoint) == 0 {
+		return spec, errors.New("there is no command to execute: entrypoint and arguments are empty")
+	}
+	return spec, nil
 }
 
 // run executes the command of a container that was made. What cannot be

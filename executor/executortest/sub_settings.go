@@ -13,6 +13,7 @@ func settingsTests() []subtest {
 		{name: "of the image", run: testImageSettings, needs: users},
 		{name: "arguments", run: testArguments},
 		{name: "entrypoint", run: testEntrypoint},
+		{name: "empty lists", run: testEmptyLists},
 		{name: "working directory", run: testWorkingDir},
 		{name: "users", run: testUsers, needs: users},
 		{name: "unknown user", run: testUnknownUser},
@@ -64,6 +65,21 @@ func testEntrypoint(t *test) {
 	spec = t.onSettings()
 	spec.Entrypoint = []string{"/opt/bin/probe"}
 	t.wantCode(t.run(spec).exit, probe.CodeUsage)
+}
+
+// testEmptyLists: a list that is there and empty replaces that of the image.
+func testEmptyLists(t *test) {
+	spec := t.onSettings()
+	spec.Args = []string{}
+	t.wantCode(t.run(spec).exit, probe.CodeUsage) // the program has no verb
+	spec = t.onSettings()
+	spec.Entrypoint, spec.Args = []string{}, []string{"/opt/bin/probe", "print", "stdout", "args only"}
+	if got := t.succeed(spec); got != "args only" {
+		t.Errorf("without an entrypoint stdout is %q, want args only", got)
+	}
+	spec = t.onSettings()
+	spec.Entrypoint, spec.Args = []string{}, []string{}
+	_ = t.refused(spec)
 }
 
 // testWorkingDir: a directory that is missing is made.

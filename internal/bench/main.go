@@ -18,7 +18,7 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 10, "rounds of every comparison")
-	only := flag.String("only", "", "one measurement: start, steps, output, live, remotelog, notify or size")
+	only := flag.String("only", "", "one measurement: start, steps, output, live, remotelog, notify, engines, engineoutput or size")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: bench [-rounds N] [-only NAME] KOG")
@@ -50,7 +50,8 @@ func run(binary, only string, rounds int) (err error) {
 		name    string
 		measure func() error
 	}{
-		{"size", b.size}, {"start", b.start}, {"steps", b.steps}, {"output", b.output}, {"live", b.live}, {"remotelog", b.remoteLog}, {"notify", b.notify},
+		{"size", b.size}, {"start", b.start}, {"steps", b.steps}, {"output", b.output}, {"live", b.live},
+		{"remotelog", b.remoteLog}, {"notify", b.notify}, {"engines", b.engineSteps}, {"engineoutput", b.engineOutput},
 	} {
 		if only != "" && only != m.name {
 			continue

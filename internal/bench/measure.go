@@ -16,7 +16,8 @@ import (
 // sample is one run of one command.
 type sample struct {
 	wall   time.Duration
-	maxRSS int64 // bytes, of the process itself
+	cpu    time.Duration // user and system, with the children it waited for
+	maxRSS int64         // bytes, of the process itself
 }
 
 // command is something to be measured.
@@ -51,6 +52,7 @@ func (c command) once() (s sample, err error) {
 	}
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		s.maxRSS = usage.Maxrss * 1024
+		s.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
 	return s, nil
 }

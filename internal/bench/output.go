@@ -28,14 +28,13 @@ func (b *bench) output() error {
 	if err := makeRootfs(rootfs, textSize/lineSize); err != nil {
 		return err
 	}
-	args := []string{"/bin/busybox", "sh", "-c", fmt.Sprintf("for i in $(/bin/busybox seq %d); do /bin/busybox cat /text; done; echo; echo 'KOG:{\"result\":\"success\"}'", textCopies)}
+	args := printText()
 	archive := b.path("image.tar")
 	if err := makeArchive(archive, rootfs, args); err != nil {
 		return err
 	}
 	job := b.path("output.yaml")
-	text := fmt.Sprintf("name: output\nworkflows: {run: {start: {action: a}}}\nactions: {a: {image: 'docker-archive:%s'}}\n", archive)
-	if err := os.WriteFile(job, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(job, []byte(outputJob(archive)), 0o600); err != nil {
 		return err
 	}
 	bundle, err := b.bundle("output", rootfs, args)
@@ -66,6 +65,17 @@ func (b *bench) output() error {
 	fmt.Printf("  kog %.0f MB/s, runc %.0f MB/s, speed ratio %.2f, peak memory of kog %.1f MB\n",
 		mb/median(walls(samples[0])), mb/median(walls(samples[1])), median(ratios(samples[1], samples[0])), float64(peak)/1e6)
 	return nil
+}
+
+// printText is the command that prints the text, and a result.
+func printText() []string {
+	script := fmt.Sprintf("for i in $(/bin/busybox seq %d); do /bin/busybox cat /text; done; echo; echo 'KOG:{\"result\":\"success\"}'", textCopies)
+	return []string{"/bin/busybox", "sh", "-c", script}
+}
+
+// outputJob runs the image of an archive once.
+func outputJob(archive string) string {
+	return fmt.Sprintf("name: output\nworkflows: {run: {start: {action: a}}}\nactions: {a: {image: 'docker-archive:%s'}}\n", archive)
 }
 
 // makeBusybox puts busybox into a folder.
