@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,15 @@ func (w world) environ() []string {
 	return append(os.Environ(), w.told+"="+w.host())
 }
 
+// executor makes one on the world's engine.
+func (w world) executor() (*docker.Executor, error) {
+	o := docker.Options{Host: w.host(), Builtin: builtin.Images{}}
+	if w.name == docker.PodmanName {
+		return docker.NewPodman(o)
+	}
+	return docker.New(o)
+}
+
 // newExecutor makes an executor as the command does.
 func newExecutor(name, stateDir string) (executor.Executor, error) {
 	switch name {
@@ -89,7 +99,11 @@ func (w world) client(t *testing.T) *client.Client {
 	return c
 }
 
-// left lists what the engine has of kog. What the native executor leaves is in
+// runPrefix begins the names of whatever a run has on an engine, where other
+// tests may be at work.
+const runPrefix = "kog-"
+
+// left lists what the engine has of runs. What the native executor leaves is in
 // the test's own folder.
 func (w world) left(t *testing.T) []string {
 	t.Helper()
@@ -107,14 +121,18 @@ func (w world) left(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	for _, found := range containers.Items {
-		left = append(left, "container "+found.Names[0])
+		if name := strings.TrimPrefix(found.Names[0], "/"); strings.HasPrefix(name, runPrefix) {
+			left = append(left, "container "+name)
+		}
 	}
 	volumes, err := c.VolumeList(ctx, client.VolumeListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range volumes.Items {
-		left = append(left, "volume "+v.Name)
+		if strings.HasPrefix(v.Name, runPrefix) {
+			left = append(left, "volume "+v.Name)
+		}
 	}
 	return left
 }
@@ -128,7 +146,7 @@ func (w world) removesImage(t *testing.T, archive string) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
-		exec, err := docker.New(docker.Options{Host: w.host()})
+		exec, err := w.executor()
 		if err != nil {
 			t.Error(err)
 			return

@@ -120,7 +120,11 @@ func (e engine) load(t testing.TB, archive string) string {
 	return img.Pinned
 }
 
-// leftovers are all containers and volumes of kog that the engine has.
+// runPrefix begins the names of what whole runs have on the engine, which other
+// tests may execute at the same time.
+const runPrefix = "kog-"
+
+// leftovers are all containers and volumes that tests of executors have left.
 func (e engine) leftovers(t testing.TB) []string {
 	t.Helper()
 	ctx, cancel := cleanupContext(t)
@@ -132,14 +136,18 @@ func (e engine) leftovers(t testing.TB) []string {
 	}
 	var left []string
 	for _, c := range containers.Items {
-		left = append(left, "container "+c.Names[0])
+		if name := strings.TrimPrefix(c.Names[0], "/"); !strings.HasPrefix(name, runPrefix) {
+			left = append(left, "container "+name)
+		}
 	}
 	volumes, err := api.VolumeList(ctx, client.VolumeListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range volumes.Items {
-		left = append(left, "volume "+v.Name)
+		if !strings.HasPrefix(v.Name, runPrefix) {
+			left = append(left, "volume "+v.Name)
+		}
 	}
 	return left
 }

@@ -22,7 +22,7 @@ func (p *process) Follow(ctx context.Context, stdout, stderr io.Writer) error {
 		return context.Cause(ctx)
 	}
 	out, errs := &counted{w: stdout}, &counted{w: stderr}
-	err := p.follow(ctx, out, errs)
+	err := p.missed(p.follow(ctx, out, errs))
 	if failure := errors.Join(out.err, errs.err); failure != nil {
 		err = failure
 	}
