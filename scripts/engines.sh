@@ -23,6 +23,7 @@ fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/kog-engines.XXXXXX")
 pids=()
+command=
 
 # end ends a process with all that it started, and waits for it.
 end() {
@@ -37,6 +38,9 @@ end() {
 finish() {
 	local rc=$?
 	trap '' INT TERM
+	if [[ -n $command ]]; then
+		kill "$command" 2>/dev/null || true
+	fi
 	if [[ -S $dir/podman.sock ]]; then
 		podman --url "unix://$dir/podman.sock" rm --all --force --volumes >/dev/null 2>&1 || true
 	fi
@@ -91,4 +95,10 @@ start docker KOG_TEST_DOCKER "$here/dockerd.sh" "$dir" docker
 start podman KOG_TEST_PODMAN env CONTAINERS_CONF="$here/podman-containers.conf" \
 	podman --root "$dir/podman" --runroot "$dir/podman-run" --tmpdir "$dir/podman-tmp" system service --time 0 "unix://$dir/podman.sock"
 
-"$@"
+# In the background, so that a signal ends all this at once.
+"$@" <&0 &
+command=$!
+rc=0
+wait "$command" || rc=$?
+command=
+exit "$rc"
