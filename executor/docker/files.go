@@ -7,7 +7,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -21,8 +23,8 @@ import (
 // holder is a volume with the files of a container, from where they are mounted
 // read-only, each to its place: over volumes, into read-only file systems, and
 // so that not even root changes them. Copying them into the container itself
-// gives none of that. A container of the same name, which is never started,
-// takes them there, and keeps the volume from being pruned.
+// gives none of that. Where this process sees the volume it writes them there.
+// Elsewhere a container of the same name, which is never started, takes them.
 type holder struct {
 	name string // empty when there are no files
 	// dir is the volume's folder as the engine sees it.
@@ -59,6 +61,12 @@ func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) erro
 	if h.dir = volume.Volume.Mountpoint; h.dir == "" {
 		return errors.New("the engine does not say where it keeps a volume")
 	}
+	for _, f := range spec.Files {
+		h.paths = append(h.paths, f.Path)
+	}
+	if e.local && writeInto(h.dir, spec.Files) == nil {
+		return nil
+	}
 	_, err = e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: h.name,
 		Config: &container.Config{
@@ -72,7 +80,7 @@ func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) erro
 	if err != nil {
 		return e.translate(ctx, err)
 	}
-	archive, err := h.pack(spec.Files)
+	archive, err := pack(spec.Files)
 	if err != nil {
 		return err
 	}
@@ -83,13 +91,30 @@ func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) erro
 	return nil
 }
 
+// fileMode lets every user of the container read.
+const fileMode = 0o444
+
+// writeInto writes files into a volume's folder, by their numbers. The name of
+// the volume is unique: if the folder is there, it is the engine's.
+func writeInto(dir string, files []executor.File) error {
+	for i, f := range files {
+		name := filepath.Join(dir, strconv.Itoa(i))
+		if err := os.WriteFile(name, f.Data, fileMode); err != nil {
+			return err
+		}
+		if err := os.Chmod(name, fileMode); err != nil { // the umask may have taken something
+			return err
+		}
+	}
+	return nil
+}
+
 // pack makes an archive of files whose names are their numbers.
-func (h *holder) pack(files []executor.File) (*bytes.Buffer, error) {
+func pack(files []executor.File) (*bytes.Buffer, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	for i, f := range files {
-		h.paths = append(h.paths, f.Path)
-		err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: strconv.Itoa(i), Mode: 0o444, Size: int64(len(f.Data))})
+		err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: strconv.Itoa(i), Mode: fileMode, Size: int64(len(f.Data))})
 		if err == nil {
 			_, err = w.Write(f.Data)
 		}
