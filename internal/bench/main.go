@@ -50,8 +50,15 @@ func run(binary, only string, rounds int) (err error) {
 		name    string
 		measure func() error
 	}{
-		{"size", b.size}, {"start", b.start}, {"steps", b.steps}, {"output", b.output}, {"live", b.live},
-		{"remotelog", b.remoteLog}, {"notify", b.notify}, {"engines", b.engineSteps}, {"engineoutput", b.engineOutput},
+		{"size", b.size},
+		{"start", b.start},
+		{"steps", b.steps},
+		{"output", b.output},
+		{"live", b.live},
+		{"remotelog", b.remoteLog},
+		{"notify", b.notify},
+		{"engines", b.engineSteps},
+		{"engineoutput", b.engineOutput},
 	} {
 		if only != "" && only != m.name {
 			continue
