@@ -223,7 +223,7 @@ func (k *waiting) wantOneOf(ends map[int]string) {
 	<-k.exited
 	got := k.cmd.ProcessState.ExitCode()
 	if words, ok := ends[got]; !ok || !strings.Contains(k.out.String(), words) {
-		k.t.Errorf("return code %d, want one of %q\n%s", got, ends, &k.out)
+		k.t.Errorf("return code %d, want one of %v\n%s", got, ends, &k.out)
 	}
 	if log, err := os.ReadFile(filepath.Join(k.count, "log")); err != nil || string(log) != "x\n" {
 		k.t.Errorf("the step was executed so often: %q, %v", log, err)
