@@ -3,7 +3,7 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 
 # Tests that need something skip where it is missing; naming it here makes that
 # a failure.
-export KOG_TEST_REQUIRE ?= native,docker,podman,registry,syslog,tmux
+export KOG_TEST_REQUIRE ?= native,docker,podman,kube,registry,syslog,tmux
 export VERSION
 # The version comes from VERSION; the go command need not ask git for it again.
 export GOFLAGS += -buildvcs=false
@@ -20,6 +20,7 @@ help: ## Show this list
 init: ## Install what building and testing need (as root on Debian), download modules
 	@scripts/setup.sh
 	@go mod download
+	@cd test/kubeone && go mod download
 
 build: ## Build bin/kog-$GOOS-$GOARCH
 	@scripts/build.sh
@@ -31,16 +32,18 @@ check: ## Everything that CI checks: format, vet, lint, tests, examples, all pla
 # keep each of them for a second when it ends.
 test: ## Run all tests with the race detector, with engines of their own
 	GORACE=atexit_sleep_ms=0 scripts/engines.sh go test -race -tags '$(TAGS)' -timeout 30m ./...
+	cd test/kubeone && go test ./...
 
 lint: ## Run the linters (the first time, building them takes minutes)
 	@"$$(scripts/tool.sh golangci-lint)" run ./...
+	@cd test/kubeone && "$$(../../scripts/tool.sh golangci-lint)" run ./...
 
 fuzz: ## Run every fuzz test for FUZZTIME, default 10s
 	@scripts/fuzz.sh
 
 bench: build ## Run the benchmarks, and on Linux as root the comparisons; see docs/benchmarks.md
 	go test -tags '$(TAGS)' -run '^$$' -bench . -benchmem ./...
-	if [ "$$(uname -s)" = Linux ]; then scripts/engines.sh go run ./internal/bench "bin/kog-linux-$$(go env GOARCH)"; fi
+	if [ "$$(uname -s)" = Linux ]; then KOG_ENGINES="docker podman" scripts/engines.sh go run ./internal/bench "bin/kog-linux-$$(go env GOARCH)"; fi
 
 cross: ## Build for linux, darwin and windows, amd64 and arm64
 	@for p in $(PLATFORMS); do GOOS=$${p%/*} GOARCH=$${p#*/} scripts/build.sh || exit 1; done

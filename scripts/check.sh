@@ -4,12 +4,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 logs=$(mktemp -d)
-linter=
+jobs=()
 finish() {
-	local rc=$?
-	if [[ -n $linter ]]; then
-		kill -- "-$linter" 2>/dev/null || true
-	fi
+	local rc=$? job
+	for job in "${jobs[@]}"; do
+		kill -- "-$job" 2>/dev/null || true
+	done
 	rm -rf "$logs"
 	if ((rc == 0)); then
 		echo "check: all is well (${SECONDS}s)"
@@ -25,13 +25,25 @@ step() { echo "check: $* (${SECONDS}s)"; }
 step setup
 scripts/setup.sh
 go mod download
+(cd test/kubeone && go mod download)
 
-# Building the linter for the first time takes minutes: it goes on beside the
-# rest, in a process group of its own.
+# Building the test cluster and the linter for the first time takes minutes: it
+# goes on beside the rest, in process groups of their own.
 set -m
-nice scripts/tool.sh golangci-lint >"$logs/linter" 2>"$logs/linter.err" </dev/null &
+nice scripts/kubeone.sh >/dev/null 2>"$logs/kubeone" </dev/null &
+kubeone=$!
+nice scripts/tool.sh golangci-lint >/dev/null 2>"$logs/linter" </dev/null &
 linter=$!
 set +m
+jobs=("$kubeone" "$linter")
+
+# built waits for one of them.
+built() {
+	if ! wait "$1"; then
+		cat "$2" >&2
+		exit 1
+	fi
+}
 
 step format
 unformatted=$(gofmt -l .)
@@ -44,6 +56,10 @@ fi
 step build
 make --no-print-directory build
 
+step "test cluster"
+built "$kubeone" "$logs/kubeone"
+jobs=("$linter")
+
 step test
 make --no-print-directory test
 
@@ -54,11 +70,9 @@ step vet
 for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do
 	GOOS=${platform%/*} GOARCH=${platform#*/} CGO_ENABLED=0 go vet ./...
 done
+(cd test/kubeone && go vet ./...)
 
 step lint
-if ! wait "$linter"; then
-	cat "$logs/linter.err" >&2
-	exit 1
-fi
-linter=
+built "$linter" "$logs/linter"
+jobs=()
 make --no-print-directory lint

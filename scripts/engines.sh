@@ -1,20 +1,43 @@
 #!/usr/bin/env bash
-# Starts a Docker engine and a Podman service of its own, in a folder of its
-# own, runs a command that finds them in KOG_TEST_DOCKER and KOG_TEST_PODMAN,
-# and takes everything away again, however the command ends.
+# Starts a Docker engine, a Podman service and a Kubernetes cluster of its own,
+# in a folder of its own, runs a command that finds them in its environment, and
+# takes everything away again, however the command ends.
 #
 #   scripts/engines.sh go test ./executor/docker
+#   KOG_ENGINES=kube scripts/engines.sh kubectl get nodes
 #
-# An engine whose variable is set already is used as it is. One that is not
-# installed, or cannot be started by this user, is left out: its tests skip, or
-# fail where KOG_TEST_REQUIRE names it.
+# KOG_ENGINES lists those to start; by default it is "docker podman kube".
+# Docker is found in KOG_TEST_DOCKER, Podman in KOG_TEST_PODMAN. A cluster is
+# there if KOG_TEST_KUBE is 1: KUBECONFIG names its file, KUBEONE_DIR its folder
+# and KUBEONE_CONTAINERD the socket of its containerd, for images; see
+# test/kubeone.
+#
+# An engine whose variable is set already is used as it is: that of the cluster
+# together with KUBECONFIG. One that is not installed, or cannot be started by
+# this user, is left out: its tests skip, or fail where KOG_TEST_REQUIRE names it.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
 
+engines=" ${KOG_ENGINES-docker podman kube} "
+wanted() { [[ $engines == *" $1 "* ]]; }
+
+# Whoever gives an engine may give one that is elsewhere.
+given=${KOG_TEST_DOCKER:-}${KOG_TEST_PODMAN:-}${KOG_TEST_KUBE:-}
+
+# The cluster's program is built here, where the network is.
+if wanted kube && [[ -z ${KOG_TEST_KUBE:-} && -z ${KOG_KUBEONE:-} ]]; then
+	if ((EUID != 0)) || ! command -v containerd >/dev/null; then
+		echo "engines: no kube: containerd is not installed, or you are not root" >&2
+	else
+		KOG_KUBEONE=$("$here/kubeone.sh")
+		export KOG_KUBEONE
+	fi
+fi
+
 # Bridges, firewall rules and mounts of the engines are in namespaces of their
 # own, and go with them. Nothing in there needs the outside.
-if ((EUID == 0)) && [[ -z ${KOG_TEST_DOCKER:-}${KOG_TEST_PODMAN:-}${KOG_ENGINES_APART:-} ]] && command -v ip unshare >/dev/null; then
+if ((EUID == 0)) && [[ -z $given${KOG_ENGINES_APART:-} ]] && command -v ip unshare >/dev/null; then
 	KOG_ENGINES_APART=1 exec unshare --net --mount "$0" "$@"
 fi
 if [[ -n ${KOG_ENGINES_APART:-} ]]; then
@@ -23,6 +46,7 @@ fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/kog-engines.XXXXXX")
 pids=()
+names=()
 command=
 
 # end ends a process with all that it started, and waits for it.
@@ -44,10 +68,16 @@ finish() {
 	if [[ -S $dir/podman.sock ]]; then
 		podman --url "unix://$dir/podman.sock" rm --all --force --volumes >/dev/null 2>&1 || true
 	fi
+	if ((${#pids[@]})); then
+		kill "${pids[@]}" 2>/dev/null || true
+	fi
 	for pid in "${pids[@]}"; do
 		end "$pid"
 	done
-	# What a killed engine leaves mounted.
+	# What a killed engine leaves running and mounted.
+	if [[ -d $dir/kube ]]; then
+		"$KOG_KUBEONE" down -dir "$dir/kube" || true
+	fi
 	awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
 		umount -l "$mount" 2>/dev/null || true
 	done
@@ -59,41 +89,64 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# await waits until something listens on a socket.
+# launch starts an engine in the background.
+launch() {
+	local name=$1
+	shift
+	"$@" >"$dir/$name.log" 2>&1 </dev/null &
+	pids+=($!)
+	names+=("$name")
+}
+
+# socket launches an engine that listens on a socket, unless there is one.
+socket() {
+	local name=$1 variable=$2 tool=$3
+	shift 3
+	if ! wanted "$name" || [[ -n ${!variable:-} ]]; then
+		return
+	fi
+	if ! command -v "$tool" >/dev/null || ((EUID != 0)); then
+		echo "engines: no $name: $tool is not installed, or you are not root" >&2
+		return
+	fi
+	launch "$name" "$@"
+	export "$variable=unix://$dir/$name.sock"
+}
+
+# ready tells whether an engine has started.
+ready() {
+	case $1 in
+	kube) [[ -e $dir/kube/ready ]] ;;
+	*) curl --silent --fail --max-time 2 --unix-socket "$dir/$1.sock" http://engine/_ping >/dev/null 2>&1 ;;
+	esac
+}
+
+# await waits until a process has started its engine.
 await() {
-	for _ in $(seq 300); do
-		if curl --silent --fail --max-time 2 --unix-socket "$1" http://engine/_ping >/dev/null 2>&1; then
+	for _ in $(seq 1200); do
+		if ready "$2"; then
 			return
 		fi
-		if ! kill -0 "$2" 2>/dev/null; then
+		if ! kill -0 "$1" 2>/dev/null; then
 			break
 		fi
 		sleep 0.1
 	done
-	echo "engines: $3 does not start; its last words:" >&2
-	tail -n 20 "$dir/$3.log" >&2
+	echo "engines: $2 does not start; its last words:" >&2
+	tail -n 20 "$dir/$2.log" >&2
 	exit 1
 }
 
-start() {
-	local name=$1 variable=$2
-	shift 2
-	if [[ -n ${!variable:-} ]]; then
-		return
-	fi
-	if ! command -v "$1" >/dev/null || ((EUID != 0)); then
-		echo "engines: no $name: $1 is not installed, or you are not root" >&2
-		return
-	fi
-	"$@" >"$dir/$name.log" 2>&1 </dev/null &
-	pids+=($!)
-	await "$dir/$name.sock" $! "$name"
-	export "$variable=unix://$dir/$name.sock"
-}
-
-start docker KOG_TEST_DOCKER "$here/dockerd.sh" "$dir" docker
-start podman KOG_TEST_PODMAN env CONTAINERS_CONF="$here/podman-containers.conf" \
+if wanted kube && [[ -z ${KOG_TEST_KUBE:-} && -n ${KOG_KUBEONE:-} ]]; then
+	launch kube "$KOG_KUBEONE" up -dir "$dir/kube"
+	export KOG_TEST_KUBE=1 KUBECONFIG=$dir/kube/kubeconfig KUBEONE_DIR=$dir/kube KUBEONE_CONTAINERD=$dir/kube/containerd.sock
+fi
+socket docker KOG_TEST_DOCKER dockerd "$here/dockerd.sh" "$dir" docker
+socket podman KOG_TEST_PODMAN podman env CONTAINERS_CONF="$here/podman-containers.conf" \
 	podman --root "$dir/podman" --runroot "$dir/podman-run" --tmpdir "$dir/podman-tmp" system service --time 0 "unix://$dir/podman.sock"
+for i in "${!pids[@]}"; do
+	await "${pids[i]}" "${names[i]}"
+done
 
 # In the background, so that a signal ends all this at once.
 "$@" <&0 &

@@ -37,19 +37,14 @@ func decide(j *job.Job, s event.State) (decision, error) {
 	if err != nil {
 		return decision{}, err
 	}
-	return decision{write: starting(j, s, next, step)}, nil
-}
-
-// starting is the next visit, of a step of the job.
-func starting(j *job.Job, s event.State, at job.Cursor, step *job.Step) event.StepStarting {
-	visit := event.StepStarting{
-		Attempt: s.Attempts + 1, At: at, Action: step.Action,
+	starting := event.StepStarting{
+		Attempt: s.Attempts + 1, At: next, Action: step.Action,
 		ContainerID: ContainerID(s.RunID, s.Attempts+1), Duration: step.Duration,
 	}
 	if act, ok := j.Actions[step.Action]; ok {
-		visit.Image = act.Reference()
+		starting.Image = act.Reference()
 	}
-	return visit
+	return decision{write: starting}, nil
 }
 
 // nextStep walks the state machine, across to the remediate workflow when a
