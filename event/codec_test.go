@@ -30,7 +30,8 @@ func v1() []event.Event {
 			Context: job.Values{"n": json.Number("12345678901234567890"), "s": "<é>"}, Executor: "fake",
 			Options: event.Options{
 				MaxSteps: 7, StartTimeout: time.Minute, Grace: time.Second, Pull: "never",
-				Volumes: []string{"/a:/b:ro"}, Network: "none", EnvNames: []string{"A", "B"},
+				Volumes: []string{"/a:/b:ro"}, Network: "none", Workspace: 1 << 30,
+				EnvNames: []string{"A", "B"}, MaskNames: []string{"B"},
 			},
 			KogVersion: "3.0.0", RemediationOf: "r-0",
 		},

@@ -36,6 +36,9 @@ type Options struct {
 	Pull         string        `json:"pull,omitempty"`
 	Volumes      []string      `json:"volumes,omitempty"`
 	Network      string        `json:"network,omitempty"`
+	// Workspace is the size in bytes of the volume that the run has for itself,
+	// 0 when it has none.
+	Workspace int64 `json:"workspace,omitempty"`
 	// EnvNames are the variables given from outside the job file, sorted.
 	EnvNames []string `json:"env_names,omitempty"`
 	// MaskNames are the variables whose values are masked because somebody

@@ -40,3 +40,15 @@ func (e *EnvTooLargeError) Error() string {
 
 // Is makes errors.Is(err, ErrEnvTooLarge) true.
 func (e *EnvTooLargeError) Is(target error) bool { return target == ErrEnvTooLarge }
+
+// SettingError is a mistake in one setting of an action.
+type SettingError struct {
+	// Key is the way to it in the job file, from the action down:
+	// "kubernetes.tolerations[0].key".
+	Key string
+	Err error
+}
+
+func (e *SettingError) Error() string { return e.Key + ": " + e.Err.Error() }
+
+func (e *SettingError) Unwrap() error { return e.Err }

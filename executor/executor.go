@@ -58,6 +58,15 @@ type Executor interface {
 	Sweep(ctx context.Context, labels map[string]string) (int, error)
 }
 
+// Rehearser is an Executor that can say beforehand whether its engine would take
+// a container. Callers ask for it with a type assertion.
+type Rehearser interface {
+	// Rehearse looks at everything in a spec, also with the engine's own eyes,
+	// and starts and keeps nothing. Each mistake that stands in a setting of the
+	// action is a *SettingError, several of them are joined.
+	Rehearse(ctx context.Context, spec Spec) error
+}
+
 // Process is one container. Its methods may be called concurrently and more
 // than once.
 type Process interface {
@@ -158,6 +167,17 @@ const (
 	FeatureExtraHosts   Feature = "extra hosts"
 	FeatureDNS          Feature = "dns servers"
 	FeatureInit         Feature = "init process"
+
+	FeatureClusterVolumes Feature = "secrets and config maps as volumes"
+	FeatureWorkspace      Feature = "workspace"
+	// FeatureNamedUsers: Spec.User may be a name, not only a number.
+	FeatureNamedUsers Feature = "user names"
+	// FeatureImageLookup: Resolve looks at the image itself. Without it a missing
+	// image is found by Start.
+	FeatureImageLookup Feature = "image lookup"
+	// FeatureEmptyLists: an empty Spec.Entrypoint or Spec.Args that is not nil
+	// drops what the image says.
+	FeatureEmptyLists Feature = "empty command"
 )
 
 // Ability says whether a feature can be used here.

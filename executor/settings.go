@@ -38,6 +38,19 @@ type Sandbox struct {
 	Labels map[string]string
 }
 
+// Workspace is a volume that is made for one run and goes with it. The first
+// Start that needs it makes it; Sweep with its labels removes it.
+type Workspace struct {
+	// ID names it, in the form of Spec.ID and different from all of those. Empty
+	// means that the run has none.
+	ID string
+	// Size is how much it holds at least, in bytes.
+	Size int64
+	// Target is the absolute path in the container.
+	Target string
+	Labels map[string]string
+}
+
 // Device is a device of the engine's machine inside a container.
 type Device struct {
 	// Source and Target are its absolute paths outside and inside.

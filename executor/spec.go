@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // MaxEnvString is the longest "NAME=VALUE" in bytes that Linux passes to a
@@ -72,6 +73,19 @@ type Spec struct {
 	// Labels mark the container for Sweep. They hold no secrets, and their
 	// names no equals sign.
 	Labels map[string]string
+	// Pull is for executors that pull at start, not in Resolve (Kubernetes).
+	Pull PullPolicy
+	// Grace is how long the container has after SIGTERM when the engine ends it
+	// by itself: when its node is drained, or when Limit has passed.
+	Grace time.Duration
+	// Limit is when an engine that can do so ends the container by itself, for
+	// the case that nobody else does it. Zero means never.
+	Limit time.Duration
+	// Workspace is a volume shared by the containers of a run.
+	Workspace Workspace
+	// Kubernetes is the block of that name of an action, decoded from YAML or
+	// JSON: maps, slices, strings, numbers, booleans and nil.
+	Kubernetes map[string]any
 	// Progress, when set, hears what is worth telling while Start waits. It
 	// may be called from any goroutine, and not after Start returned.
 	Progress func(Progress) `json:"-"`
@@ -142,6 +156,11 @@ func (s Spec) checkMounts() error {
 		}
 		taken[target] = true
 		return nil
+	}
+	if s.Workspace.ID != "" {
+		if err := claim("workspace", s.Workspace.Target); err != nil {
+			return err
+		}
 	}
 	for _, v := range s.Volumes {
 		if err := claim("volume", v.Target); err != nil {

@@ -13,7 +13,7 @@ import (
 // Volume is one parsed --volume.
 type Volume struct {
 	// Source is an absolute host path, or the name of a volume; empty for an
-	// anonymous one.
+	// anonymous one. See also Cluster.
 	Source string
 	// Target is the absolute path in the container.
 	Target string
@@ -26,6 +26,16 @@ type Volume struct {
 // Bind reports whether the volume mounts a host path, a Windows one included.
 func (v Volume) Bind() bool {
 	return strings.HasPrefix(v.Source, "/") || strings.HasPrefix(v.Source, `\\`) || windowsDrive().MatchString(v.Source)
+}
+
+// Cluster takes apart the sources that only Kubernetes has, "secret/NAME" and
+// "configmap/NAME". kind is empty for any other.
+func (v Volume) Cluster() (kind, name string) {
+	kind, name, ok := strings.Cut(v.Source, "/")
+	if !ok || kind != "secret" && kind != "configmap" {
+		return "", ""
+	}
+	return kind, name
 }
 
 // String gives the volume in the syntax that ParseVolume reads.
@@ -47,6 +57,10 @@ func (v Volume) String() string {
 var (
 	windowsDrive = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z]:[\\/]`) })
 	volumeName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`) })
+	// objectName is RFC 1123's subdomain, as Kubernetes wants it.
+	objectName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+	})
 )
 
 // volumeOptions are docker's: access, SELinux label, propagation, copying.
@@ -61,8 +75,8 @@ var volumeOptions = map[string]string{
 }
 
 // ParseVolume reads docker's --volume syntax: [SOURCE:]TARGET[:OPTIONS], where
-// SOURCE is an absolute host path (a Windows drive or share included) or the
-// name of a volume. A relative source is an error: the caller knows what it is
+// SOURCE is an absolute host path (a Windows drive or share included), the name
+// of a volume, secret/NAME or configmap/NAME. A relative source is an error: the caller knows what it is
 // relative to.
 // Source of the rules: docker run reference, section on bind mounts.
 func ParseVolume(s string) (Volume, error) {
@@ -112,6 +126,12 @@ func (v Volume) checkPaths() error {
 	}
 	if path.Clean(v.Target) == "/" {
 		return errors.New("the path in the container must not be /")
+	}
+	if kind, name := v.Cluster(); kind != "" {
+		if !objectName().MatchString(name) {
+			return fmt.Errorf("source %q: %q cannot be the name of a %s", v.Source, name, kind)
+		}
+		return nil
 	}
 	if v.Source != "" && !v.Bind() && !volumeName().MatchString(v.Source) {
 		return fmt.Errorf("source %q is neither an absolute path nor a volume name", v.Source)

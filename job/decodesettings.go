@@ -15,8 +15,8 @@ func (d *decoder) settings(a *Action, what string) []rule {
 		{"args", func(v *node) { s.Args = d.command(a, v, "args") }},
 		{"user", func(v *node) { s.User = one(d, v, "user of "+what, parseUser) }},
 		{"working_dir", func(v *node) { s.WorkingDir = one(d, v, "working_dir of "+what, parsePath) }},
-		{"memory", func(v *node) { s.Memory = one(d, v, "memory of "+what, parseSize) }},
-		{"shm_size", func(v *node) { s.ShmSize = one(d, v, "shm_size of "+what, parseSize) }},
+		{"memory", func(v *node) { s.Memory = one(d, v, "memory of "+what, ParseSize) }},
+		{"shm_size", func(v *node) { s.ShmSize = one(d, v, "shm_size of "+what, ParseSize) }},
 		{"cpus", func(v *node) { s.CPUs = one(d, v, "cpus of "+what, parseCPUs) }},
 		{"gpus", func(v *node) { s.GPUs = one(d, v, "gpus of "+what, parseGPUs) }},
 		{"network", func(v *node) { s.Network = one(d, v, "network of "+what, parseNetwork) }},
@@ -36,6 +36,7 @@ func (d *decoder) settings(a *Action, what string) []rule {
 		{"extra_hosts", func(v *node) { s.ExtraHosts = many(d, a, key{v, "extra_hosts"}, parseExtraHost) }},
 		{"dns", func(v *node) { s.DNS = many(d, a, key{v, "dns"}, parseIP) }},
 		{"labels", func(v *node) { s.Labels = d.labels(a, v) }},
+		{"kubernetes", func(v *node) { s.Kubernetes = d.kubernetes(a, v) }},
 	}
 }
 
@@ -163,6 +164,34 @@ func (d *decoder) labels(a *Action, n *node) map[string]string {
 		labels[f.key] = value
 	}
 	return labels
+}
+
+// kubernetes reads an object of any form.
+func (d *decoder) kubernetes(a *Action, n *node) Values {
+	values := d.values(n, "kubernetes of action "+quote(a.Name))
+	if len(values) == 0 {
+		return nil
+	}
+	places(a.At, "kubernetes", n)
+	return values
+}
+
+// maxPlace is the longest way to a value, in bytes, whose place is kept. It
+// keeps long keys from being copied for each value below them.
+const maxPlace = 256
+
+// places remembers where each value in n stands.
+func places(at map[string]Position, way string, n *node) {
+	if len(way) > maxPlace {
+		return
+	}
+	at[way] = n.pos
+	for i, item := range n.items {
+		places(at, way+"["+strconv.Itoa(i)+"]", item)
+	}
+	for _, f := range n.fields {
+		places(at, way+"."+f.key, f.value)
+	}
 }
 
 // checkSettings looks at what the settings of an action say about each other.

@@ -87,7 +87,8 @@ type Action struct {
 
 	// Pos is where the action's name stands in the file; At is where each of its
 	// values stands, by key: "image", "memory", the entries of lists by number
-	// ("devices.0"), those of labels by name ("labels.team").
+	// ("devices.0"), those of labels by name ("labels.team"), and those of
+	// kubernetes by the way there ("kubernetes.tolerations[0].key"). See Place.
 	Pos Position            `json:"-"`
 	At  map[string]Position `json:"-"`
 }
@@ -116,6 +117,18 @@ func (a *Action) Reference() string {
 		return a.Image + "@" + a.Version
 	}
 	return a.Image + ":" + a.Version
+}
+
+// Place is where a value of the action stands in the file, by its key in At. Of
+// what is not there, such as a part that is missing, it is what encloses it.
+func (a *Action) Place(key string) Position {
+	for key != "" {
+		if at, ok := a.At[key]; ok {
+			return at
+		}
+		key = key[:max(0, strings.LastIndexAny(key, ".["))]
+	}
+	return a.Pos
 }
 
 // isDigest recognises algorithm:hex as in the OCI image specification,

@@ -152,6 +152,9 @@ func drawSettings(t *rapid.T) job.Settings {
 		s.DNS = []string{"9.9.9.9", "2620:fe::fe"}
 		s.Labels = rapid.MapOfN(word, rapid.StringMatching(`[^\x00]*`), 1, 3).Draw(t, "labels")
 	}
+	if block := drawObject(t, 3); len(block) > 0 {
+		s.Kubernetes = block
+	}
 	return s
 }
 

@@ -41,6 +41,9 @@ type Settings struct {
 	DNS []string `json:"dns,omitempty"`
 	// Labels mark the container. Names beginning with LabelPrefix are kog's own.
 	Labels map[string]string `json:"labels,omitempty"`
+	// Kubernetes is for the executor of that name alone, which knows what may
+	// stand in it. All others leave it out.
+	Kubernetes Values `json:"kubernetes,omitempty"`
 }
 
 // LabelPrefix begins the labels that kog itself gives to containers.

@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -39,6 +40,13 @@ actions:
     extra_hosts: ["a:10.0.0.1", b=10.0.0.2, "c:::1", "d=[2001:DB8::1]", "e:host-gateway"]
     dns: [9.9.9.9, "2620:fe::fe"]
     labels: {team: lab, rack: 7}
+    kubernetes:
+      serviceAccountName: flasher
+      nodeSelector: {kubernetes.io/arch: arm64}
+      tolerations:
+      - key: lab
+        seconds: 1.10
+      - {operator: Exists, any: null}
 `
 
 func TestSettings(t *testing.T) {
@@ -63,6 +71,13 @@ func TestSettings(t *testing.T) {
 			{Name: "e", IP: job.HostGateway},
 		},
 		DNS: []string{"9.9.9.9", "2620:fe::fe"}, Labels: map[string]string{"team": "lab", "rack": "7"},
+		Kubernetes: job.Values{
+			"serviceAccountName": "flasher", "nodeSelector": map[string]any{"kubernetes.io/arch": "arm64"},
+			"tolerations": []any{
+				map[string]any{"key": "lab", "seconds": json.Number("1.10")},
+				map[string]any{"operator": "Exists", "any": nil},
+			},
+		},
 	}
 	j := mustParse(t, settingsJob)
 	if len(j.Warnings) != 0 {
@@ -74,7 +89,9 @@ func TestSettings(t *testing.T) {
 	}
 	for key, at := range map[string]job.Position{
 		"memory": {Line: 13, Column: 13}, "devices.1": {Line: 21, Column: 26}, "args.2": {Line: 10, Column: 31},
-		"dns.0": {Line: 26, Column: 11}, "labels.rack": {Line: 27, Column: 31},
+		"dns.0": {Line: 26, Column: 11}, "labels.rack": {Line: 27, Column: 31}, "kubernetes": {Line: 29, Column: 7},
+		"kubernetes.nodeSelector.kubernetes.io/arch": {Line: 30, Column: 42}, "kubernetes.tolerations[0].key": {Line: 32, Column: 14},
+		"kubernetes.tolerations[1]": {Line: 34, Column: 9},
 	} {
 		if work.At[key] != at {
 			t.Errorf("%s stands at %v, want %v", key, work.At[key], at)
@@ -85,12 +102,48 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// TestPlace: what is missing is told where it is missing.
+func TestPlace(t *testing.T) {
+	work := mustParse(t, settingsJob).Actions["work"]
+	for key, known := range map[string]string{
+		"kubernetes.tolerations[1].operator": "kubernetes.tolerations[1].operator",
+		"kubernetes.tolerations[1].key":      "kubernetes.tolerations[1]",
+		"kubernetes.tolerations[7].key":      "kubernetes.tolerations",
+		"kubernetes.volumes":                 "kubernetes",
+		"devices.9":                          "devices",
+	} {
+		if got, want := work.Place(key), work.At[known]; got != want || want == (job.Position{}) {
+			t.Errorf("%s: stands at %v, want %v of %s", key, got, want, known)
+		}
+	}
+	for _, key := range []string{"nothing", "nothing.at[0].all", ""} {
+		if got := work.Place(key); got != work.Pos {
+			t.Errorf("%q: stands at %v, want that of the action", key, got)
+		}
+	}
+}
+
+// TestKubernetesLongKeys: a long key is not copied for each value below it.
+func TestKubernetesLongKeys(t *testing.T) {
+	const children = 1000
+	long := strings.Repeat("k", 1000)
+	text := "name: x\nworkflows: {run: {start: {action: a}}}\nactions: {a: {image: i, kubernetes: {ok: 1, " + long + ": [" +
+		strings.Repeat("1,", children) + "1]}}}"
+	a := mustParse(t, text).Actions["a"]
+	if list, _ := a.Kubernetes[long].([]any); len(list) != children+1 {
+		t.Errorf("the list has %d values, want %d", len(list), children+1)
+	}
+	if a.Place("kubernetes."+long+"[3]") != a.At["kubernetes"] || a.At["kubernetes.ok"] == (job.Position{}) {
+		t.Errorf("places: %v", a.At)
+	}
+}
+
 // TestSettingsAbsent shows which values mean the same as leaving the key out,
 // and that an empty command is none of them.
 func TestSettingsAbsent(t *testing.T) {
 	const head = "name: x\nworkflows: {run: {start: {action: a}}}\nactions: {a: {image: i, "
 	for text, want := range map[string]job.Settings{
-		"memory: null, cpus: ~, gpus: '', user: , tmpfs: [], devices: , labels: {}, init: false, entrypoint: , args: ": {},
+		"memory: null, cpus: ~, gpus: '', user: , tmpfs: [], devices: , labels: {}, kubernetes: {}, init: false, entrypoint: , args: ": {},
 		"entrypoint: [], args: []": {Entrypoint: []string{}, Args: []string{}},
 	} {
 		j := mustParse(t, head+text+"}}")

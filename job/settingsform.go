@@ -22,9 +22,11 @@ var (
 	gpuForm     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.:-]*$`) })
 )
 
-// parseSize reads bytes with docker's units: k, m, g, t and p are powers of
-// 1024, whatever is written behind them.
-func parseSize(s string) (int64, error) {
+// ParseSize reads a size in bytes as job files have it, with docker's units: k,
+// m, g, t and p are powers of 1024, whatever is written behind them. 10g, 10GB,
+// 10Gi, 10GiB and 10737418240 are the same. The error is anything else, zero,
+// and 8 EiB or more.
+func ParseSize(s string) (int64, error) {
 	const way = "write bytes, or a number with a unit, such as 512m, 1.5g or 64MiB"
 	parts := sizeForm().FindStringSubmatch(strings.ToLower(s))
 	if parts == nil {

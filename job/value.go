@@ -20,7 +20,7 @@ func (f *findings) value(n *node) any {
 		}
 		return num
 	case notFinite:
-		f.errorf(n.pos, "%s is not a number that a context can hold: JSON has none for it", n.text)
+		f.errorf(n.pos, "%s is not a number that can stand here: JSON has none for it", n.text)
 	case text:
 		return n.text
 	case listing:

@@ -49,8 +49,8 @@ type flavour struct {
 	// ignored are volume options that mean nothing to the engine, which would
 	// refuse them.
 	ignored []string
-	// unsupported are abilities that the engine would leave out silently, each
-	// with the reason.
+	// unsupported are abilities that the engine lacks or would leave out silently,
+	// each with the reason.
 	unsupported map[executor.Feature]string
 }
 
@@ -62,6 +62,7 @@ func dockerFlavour() flavour {
 		logs:           container.LogConfig{Type: "local", Config: map[string]string{"max-size": "1000t", "max-file": "1", "compress": "false"}},
 		mendBefore:     "1.42",
 		endsContainers: true,
+		unsupported:    lacking(nil),
 	}
 }
 
@@ -80,8 +81,8 @@ func podmanFlavour() flavour {
 		needsWorkingDir: true,
 		localDigests:    true,
 		ignored:         []string{"cached", "delegated", "consistent"},
-		unsupported: map[executor.Feature]string{
+		unsupported: lacking(map[executor.Feature]string{
 			executor.FeatureGPUs: "Podman's Docker-compatible interface leaves GPUs out silently",
-		},
+		}),
 	}
 }

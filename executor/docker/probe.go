@@ -84,6 +84,9 @@ func (e *Executor) features(info system.Info) map[executor.Feature]executor.Abil
 		executor.FeatureExtraHosts:   yes,
 		executor.FeatureDNS:          yes,
 		executor.FeatureInit:         yes,
+		executor.FeatureNamedUsers:   yes,
+		executor.FeatureImageLookup:  yes,
+		executor.FeatureEmptyLists:   yes,
 	}
 	for feature, why := range e.flavour.unsupported {
 		features[feature] = executor.Ability{Why: why}

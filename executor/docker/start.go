@@ -36,10 +36,11 @@ func (e *Executor) Start(ctx context.Context, spec executor.Spec) (executor.Proc
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if why, bad := e.flavour.unsupported[executor.FeatureGPUs]; bad && !spec.GPUs.None() {
-		return nil, fmt.Errorf("start container %s: gpus: %s: %w", spec.ID, why, executor.ErrUnsupported)
+	err := e.flavour.refuse(spec)
+	var p *process
+	if err == nil {
+		p, err = e.start(ctx, spec)
 	}
-	p, err := e.start(ctx, spec)
 	if err != nil {
 		return nil, fmt.Errorf("start container %s: %w", spec.ID, err)
 	}

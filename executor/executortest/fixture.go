@@ -73,7 +73,7 @@ func (t *test) labels() map[string]string {
 func (t *test) spec(args ...string) executor.Spec {
 	t.made++
 	id := fmt.Sprintf("%s-%d", t.id, t.made)
-	return executor.Spec{ID: id, Image: t.s.plain, Args: args, Labels: t.labelsOf(id)}
+	return executor.Spec{ID: id, Image: t.s.plain, Args: args, Labels: t.labelsOf(id), Pull: executor.PullMissing}
 }
 
 // labelsOf mark one container.

@@ -12,11 +12,15 @@ import (
 const noImage = "kog.test/contract/missing:1"
 
 func imageTests() []subtest {
+	lookup := []executor.Feature{executor.FeatureImageLookup}
 	return []subtest{
 		{name: "resolve", run: testResolve},
+		{name: "configuration", run: testConfiguration, needs: lookup},
+		{name: "no configuration", run: testNoConfiguration},
 		{name: "policies", run: testPolicies},
 		{name: "resolve at once", run: testResolveConcurrently},
-		{name: "missing image", run: testMissingImage},
+		{name: "missing image", run: testMissingImage, needs: lookup},
+		{name: "missing image at start", run: testMissingImageAtStart},
 		{name: "missing entrypoint", run: testMissingEntrypoint},
 		{name: "no command", run: testNoCommand},
 	}
@@ -36,16 +40,34 @@ func testResolve(t *test) {
 	if got.Ref != t.s.settings || got.Pinned != t.s.settings {
 		t.Errorf("a pinned reference %q resolves to %+v", t.s.settings, got)
 	}
-	want := (&imageMaker{}).settings().Config
-	if c := got.Config; c != nil {
-		if c.Env["PATH"] != want.Env["PATH"] || !reflect.DeepEqual(c.Entrypoint, want.Entrypoint) ||
-			!reflect.DeepEqual(c.Cmd, want.Cmd) || c.User != want.User || c.WorkingDir != want.WorkingDir {
-			t.Errorf("the image's configuration is %+v, want %+v", *c, want)
-		}
-	}
 	other, err := t.other().Resolve(t.ctx(), executor.ImageRequest{Ref: t.s.settings})
 	if err != nil || other.Pinned != got.Pinned {
 		t.Errorf("another process resolves to %q, %v; want %q", other.Pinned, err, got.Pinned)
+	}
+}
+
+func testConfiguration(t *test) {
+	want := (&imageMaker{}).settings().Config
+	c := t.resolve(executor.ImageRequest{Ref: t.s.settings}).Config
+	if c == nil {
+		t.Fatal("there is no configuration, and the image was looked at")
+	}
+	if c.Env["PATH"] != want.Env["PATH"] || !reflect.DeepEqual(c.Entrypoint, want.Entrypoint) ||
+		!reflect.DeepEqual(c.Cmd, want.Cmd) || c.User != want.User || c.WorkingDir != want.WorkingDir {
+		t.Errorf("the image's configuration is %+v, want %+v", *c, want)
+	}
+}
+
+// testNoConfiguration: who does not look at images does not guess, either, and
+// leaves it to Start to find that one is missing.
+func testNoConfiguration(t *test) {
+	if t.s.info.Has(executor.FeatureImageLookup) {
+		t.Skip("this executor looks at images")
+	}
+	for _, ref := range []string{t.s.settings, noImage} {
+		if got := t.resolve(executor.ImageRequest{Ref: ref}); got.Ref != ref || got.Pinned == "" || got.Config != nil {
+			t.Errorf("%s resolves to %+v, want no configuration", ref, got)
+		}
 	}
 }
 
@@ -75,8 +97,11 @@ func testResolveConcurrently(t *test) {
 func testMissingImage(t *test) {
 	_, err := t.exec.Resolve(t.ctx(), executor.ImageRequest{Ref: noImage, Pull: executor.PullNever})
 	t.wantErr("Resolve", err, executor.ErrImageNotFound)
+}
+
+func testMissingImageAtStart(t *test) {
 	spec := t.spec("exit", "0")
-	spec.Image = noImage
+	spec.Image, spec.Pull = noImage, executor.PullNever
 	t.wantErr("Start", t.refused(spec), executor.ErrImageNotFound)
 }
 

@@ -13,9 +13,10 @@ func settingsTests() []subtest {
 		{name: "of the image", run: testImageSettings, needs: users},
 		{name: "arguments", run: testArguments},
 		{name: "entrypoint", run: testEntrypoint},
-		{name: "empty lists", run: testEmptyLists},
+		{name: "empty lists", run: testEmptyLists, needs: []executor.Feature{executor.FeatureEmptyLists}},
 		{name: "working directory", run: testWorkingDir},
 		{name: "users", run: testUsers, needs: users},
+		{name: "named users", run: testNamedUsers, needs: []executor.Feature{executor.FeatureUsers, executor.FeatureNamedUsers}},
 		{name: "unknown user", run: testUnknownUser},
 	}
 }
@@ -97,17 +98,28 @@ func testWorkingDir(t *test) {
 }
 
 func testUsers(t *test) {
-	for user, want := range map[string][2]int{
-		"":                 {0, 0},
+	t.wantUsers(map[string][2]int{
+		"":          {0, 0},
+		"1234":      {userID, groupID}, // known by number: its group
+		"4321":      {4321, 0},
+		"4321:5432": {4321, 5432},
+	})
+}
+
+func testNamedUsers(t *test) {
+	t.wantUsers(map[string][2]int{
 		userName:           {userID, groupID},
-		"1234":             {userID, groupID}, // known by number: its group
-		"4321":             {4321, 0},
-		"4321:5432":        {4321, 5432},
 		userName + ":77":   {userID, 77},
 		"0:crew":           {0, 3456},
 		"root":             {0, 0},
 		"4321:" + userName: {4321, groupID},
-	} {
+	})
+}
+
+// wantUsers starts a container for each user and looks at its numbers.
+func (t *test) wantUsers(users map[string][2]int) {
+	t.Helper()
+	for user, want := range users {
 		spec := t.spec("describe")
 		spec.User = user
 		if d := t.describe(spec); d.UID != want[0] || d.GID != want[1] {

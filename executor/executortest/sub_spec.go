@@ -71,6 +71,14 @@ func testUnsupported(t *test) {
 		executor.FeatureExtraHosts: func(s *executor.Spec) {
 			s.ExtraHosts = []executor.ExtraHost{{Name: "a", IP: "10.0.0.1"}}
 		},
+		executor.FeatureNamedUsers: func(s *executor.Spec) { s.User = userName },
+		executor.FeatureEmptyLists: func(s *executor.Spec) { s.Args = []string{} },
+		executor.FeatureClusterVolumes: func(s *executor.Spec) {
+			s.Volumes = []executor.Volume{{Source: "secret/kog-test", Target: "/data"}}
+		},
+		executor.FeatureWorkspace: func(s *executor.Spec) {
+			s.Workspace = executor.Workspace{ID: s.ID + "-w", Size: 1 << 20, Target: "/workspace", Labels: s.Labels}
+		},
 		executor.FeatureDNS:  func(s *executor.Spec) { s.DNS = []string{"10.0.0.1"} },
 		executor.FeatureInit: func(s *executor.Spec) { s.Init = true },
 	}

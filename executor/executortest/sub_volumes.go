@@ -14,6 +14,7 @@ func volumeTests() []subtest {
 		{name: "read-only", run: testVolumeReadOnly, needs: needs},
 		{name: "two", run: testTwoVolumes, needs: needs},
 		{name: "file inside", run: testFileInVolume, needs: needs},
+		{name: "workspace", run: testWorkspace, needs: []executor.Feature{executor.FeatureWorkspace}},
 	}
 }
 
@@ -85,6 +86,35 @@ func testFileInVolume(t *test) {
 	}
 	if got, err := dir.ReadFile("in"); err != nil || string(got) != "from outside" {
 		t.Errorf("outside has %q, %v; want it untouched", got, err)
+	}
+}
+
+// testWorkspace: the containers of one run share a volume that those of another
+// do not see. It goes with its labels, and begins empty when it is made again.
+func testWorkspace(t *test) {
+	ofRun := func(run string) map[string]string {
+		return with(t.labels(), map[string]string{"kog.test/run": run})
+	}
+	in := func(run string, args ...string) result {
+		spec := t.spec(args...)
+		spec.Labels = with(spec.Labels, ofRun(run))
+		spec.Workspace = executor.Workspace{ID: t.id + "-" + run, Size: 1 << 20, Target: "/workspace", Labels: ofRun(run)}
+		return t.run(spec)
+	}
+	t.wantCode(in("one", "write", "/workspace/left", "by one").exit, 0)
+	if r := in("one", "read", "/workspace/left"); r.stdout != "by one" {
+		t.Errorf("the next container of the run reads %q (%s), want what the first one wrote", r.stdout, r.stderr)
+	}
+	if r := in("other", "read", "/workspace/left"); r.exit.Code == 0 {
+		t.Errorf("another run reads %q", r.stdout)
+	}
+	for run, want := range map[string]int{"one": 2, "other": 1} {
+		if n := t.sweepOf(ofRun(run)); n != want {
+			t.Errorf("Sweep counts %d containers of run %s, want %d: a workspace is none", n, run, want)
+		}
+	}
+	if r := in("one", "read", "/workspace/left"); r.exit.Code == 0 {
+		t.Errorf("after the workspace was swept it has %q", r.stdout)
 	}
 }
 

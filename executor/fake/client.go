@@ -21,7 +21,7 @@ var _ executor.Executor = (*Executor)(nil)
 func (h *Host) Executor() *Executor { return &Executor{host: h} }
 
 // Probe implements executor.Executor. Every ability is there that a Spec can
-// ask for; see Start for what becomes of it.
+// ask for, except secrets and config maps; see Start for what becomes of it.
 func (e *Executor) Probe(ctx context.Context) (executor.Info, error) {
 	fail := func(err error) (executor.Info, error) {
 		return executor.Info{}, fmt.Errorf("probe %s: %w", Name, err)
@@ -43,9 +43,11 @@ func (e *Executor) Probe(ctx context.Context) (executor.Info, error) {
 		executor.FeatureNetworkRun, executor.FeatureNetworkNamed, executor.FeatureNamedVolumes, executor.FeatureGPUs,
 		executor.FeaturePrivileged, executor.FeatureDevices, executor.FeatureCapabilities, executor.FeatureReadOnly,
 		executor.FeatureTmpfs, executor.FeatureShmSize, executor.FeatureExtraHosts, executor.FeatureDNS, executor.FeatureInit,
+		executor.FeatureNamedUsers, executor.FeatureImageLookup, executor.FeatureEmptyLists, executor.FeatureWorkspace,
 	} {
 		info.Features[f] = executor.Ability{OK: true, Why: "in memory"}
 	}
+	info.Features[executor.FeatureClusterVolumes] = executor.Ability{Why: whyNoCluster}
 	if err := c.after(ctx); err != nil {
 		return fail(err)
 	}
@@ -73,6 +75,8 @@ func (e *Executor) Resolve(ctx context.Context, req executor.ImageRequest) (exec
 	}
 	return executor.Image{Ref: req.Ref, Pinned: img.pinned, Config: cloneConfig(img.Config)}, nil
 }
+
+const whyNoCluster = "the fake has no cluster"
 
 // Start implements executor.Executor. A read-only root, tmpfs, extra hosts and
 // name servers show in Proc.FS. All other settings, such as limits, devices and
@@ -112,6 +116,11 @@ func (h *Host) start(spec executor.Spec) (*container, error) {
 		}
 		return c, nil
 	}
+	for _, v := range spec.Volumes {
+		if kind, _ := v.Cluster(); kind != "" {
+			return nil, fmt.Errorf("volume %s: %s: %w", v, whyNoCluster, executor.ErrUnsupported)
+		}
+	}
 	img := h.local(spec.Image)
 	if img == nil {
 		return nil, fmt.Errorf("image %q: %w", spec.Image, executor.ErrImageNotFound)
@@ -130,6 +139,7 @@ func (h *Host) start(spec executor.Spec) (*container, error) {
 	runCtx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	h.containers[spec.ID] = c
+	p.workspace = h.makeWorkspace(spec.Workspace)
 	if spec.Network == executor.NetworkRun {
 		h.sandboxes[spec.Sandbox.ID] = maps.Clone(spec.Sandbox.Labels)
 	}
@@ -146,6 +156,7 @@ func cloneSpec(s executor.Spec) executor.Spec {
 	s.Env, s.Labels = maps.Clone(s.Env), maps.Clone(s.Labels)
 	s.Stdin = slices.Clone(s.Stdin)
 	s.Files, s.Volumes = slices.Clone(s.Files), slices.Clone(s.Volumes)
+	s.Workspace.Labels = maps.Clone(s.Workspace.Labels)
 	s.Sandbox.Labels, s.GPUs.IDs = maps.Clone(s.Sandbox.Labels), slices.Clone(s.GPUs.IDs)
 	s.Devices, s.Tmpfs, s.ExtraHosts = slices.Clone(s.Devices), slices.Clone(s.Tmpfs), slices.Clone(s.ExtraHosts)
 	s.CapAdd, s.CapDrop, s.DNS = slices.Clone(s.CapAdd), slices.Clone(s.CapDrop), slices.Clone(s.DNS)
@@ -206,6 +217,7 @@ func (e *Executor) Sweep(ctx context.Context, labels map[string]string) (int, er
 	closed := e.host.closed
 	if !closed {
 		maps.DeleteFunc(e.host.sandboxes, func(_ string, have map[string]string) bool { return covers(have, labels) })
+		maps.DeleteFunc(e.host.workspaces, func(_ string, w workspace) bool { return covers(w.labels, labels) })
 	}
 	e.host.mu.Unlock()
 	if closed {

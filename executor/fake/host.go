@@ -35,6 +35,7 @@ type Host struct {
 	digests    int
 	containers map[string]*container
 	sandboxes  map[string]map[string]string // labels by ID
+	workspaces map[string]workspace
 	faults     []*Fault
 	recording  bool
 	executions []Execution
@@ -53,6 +54,7 @@ func NewHost() *Host {
 		registry:   map[string]*image{},
 		containers: map[string]*container{},
 		sandboxes:  map[string]map[string]string{},
+		workspaces: map[string]workspace{},
 		recording:  true,
 		files:      newDir(),
 	}
@@ -123,11 +125,12 @@ func (h *Host) Repeated() []string {
 }
 
 // Left gives the IDs of the containers that exist, running or ended, and those
-// of the sandboxes, sorted.
+// of the sandboxes and workspaces, sorted.
 func (h *Host) Left() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	ids := slices.Collect(maps.Keys(h.sandboxes))
+	ids = slices.AppendSeq(ids, maps.Keys(h.workspaces))
 	for id, c := range h.containers {
 		if !c.isGone() {
 			ids = append(ids, id)

@@ -3,6 +3,7 @@ package fake
 import (
 	"cmp"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -34,6 +35,10 @@ func (h *Host) mount(p *Proc) *FS {
 	for _, v := range volumes {
 		b.dir(path.Dir(v.Target))
 		b.mounts[v.Target] = mount{node: h.volume(v), readOnly: v.ReadOnly}
+	}
+	if w := p.Spec.Workspace; w.ID != "" {
+		b.dir(path.Dir(w.Target))
+		b.mounts[w.Target] = mount{node: p.workspace}
 	}
 	for _, m := range p.Spec.Tmpfs {
 		b.dir(path.Dir(m.Target))
@@ -101,6 +106,26 @@ func (h *Host) makeVolumes(volumes []executor.Volume) {
 	for _, v := range volumes {
 		h.volume(v)
 	}
+}
+
+// workspace is the volume of a run.
+type workspace struct {
+	root   *node
+	labels map[string]string
+}
+
+// makeWorkspace makes the volume of a run, if there is to be one and none yet.
+// The mutex is held.
+func (h *Host) makeWorkspace(w executor.Workspace) *node {
+	if w.ID == "" {
+		return nil
+	}
+	have, ok := h.workspaces[w.ID]
+	if !ok {
+		have = workspace{root: inMemory(), labels: maps.Clone(w.Labels)}
+		h.workspaces[w.ID] = have
+	}
+	return have.root
 }
 
 // inMemory is the root of a file system in memory.

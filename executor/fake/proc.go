@@ -30,12 +30,14 @@ type Proc struct {
 	// to what they take, and nobody has to read it.
 	Stdout, Stderr io.Writer
 
-	host     *Host
-	image    *image
-	c        *container
-	children sync.WaitGroup
-	files    sync.Once
-	fs       *FS
+	host  *Host
+	image *image
+	c     *container
+	// workspace is the volume of the run, if it has one.
+	workspace *node
+	children  sync.WaitGroup
+	files     sync.Once
+	fs        *FS
 }
 
 func newProc(h *Host, img *image, c *container) *Proc {

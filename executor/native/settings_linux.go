@@ -20,6 +20,7 @@ func (e *Executor) settingAbilities() map[executor.Feature]executor.Ability {
 		executor.FeatureNamedVolumes: no("only host paths can be mounted; give one, or use the docker executor"),
 		executor.FeatureGPUs:         no("drivers cannot be put into a container; use the docker executor"),
 		executor.FeatureInit:         no("there is no init process here; have one in the image, or use the docker executor"),
+		executor.FeatureWorkspace:    no("no volume is made for a run; mount a folder of the host"),
 		executor.FeaturePrivileged:   yes,
 		executor.FeatureDevices:      yes,
 		executor.FeatureCapabilities: yes,
@@ -28,6 +29,11 @@ func (e *Executor) settingAbilities() map[executor.Feature]executor.Ability {
 		executor.FeatureShmSize:      yes,
 		executor.FeatureExtraHosts:   yes,
 		executor.FeatureDNS:          yes,
+		executor.FeatureNamedUsers:   yes,
+		executor.FeatureImageLookup:  yes,
+		executor.FeatureEmptyLists:   yes,
+
+		executor.FeatureClusterVolumes: no("only Kubernetes has these; mount a file or a folder of the host, or use the k8s executor"),
 	}
 	if e.rootless {
 		maps.Copy(abilities, map[executor.Feature]executor.Ability{
@@ -52,6 +58,7 @@ func (e *Executor) checkSettings(spec executor.Spec) error {
 		{!spec.GPUs.None(), "gpus", executor.FeatureGPUs},
 		{spec.Init, "init", executor.FeatureInit},
 		{spec.Privileged, "privileged", executor.FeaturePrivileged},
+		{spec.Workspace.ID != "", "workspace", executor.FeatureWorkspace},
 	} {
 		if a := abilities[s.feature]; s.asked && !a.OK {
 			return fmt.Errorf("%s: %s: %w", s.what, a.Why, executor.ErrUnsupported)

@@ -113,6 +113,12 @@ func TestRefusedSettings(t *testing.T) {
 		"gateway without a network": {func(s *executor.Spec) {
 			s.Network, s.ExtraHosts = executor.NetworkNone, []executor.ExtraHost{{Name: "a", IP: executor.HostGateway}}
 		}, true, "network none"},
+		"workspace": {func(s *executor.Spec) {
+			s.Workspace = executor.Workspace{ID: s.ID + "-w", Target: "/workspace"}
+		}, true, "workspace: no volume is made for a run"},
+		"secret as volume": {func(s *executor.Spec) {
+			s.Volumes = []executor.Volume{{Source: "secret/key", Target: "/key"}}
+		}, true, "volume secret/key:/key: only Kubernetes has secrets"},
 		"named network": {func(s *executor.Spec) { s.Network = "lab" }, true, "network lab: there are no networks with names here"},
 		"owner of a tmpfs": {func(s *executor.Spec) {
 			s.Tmpfs = []executor.Tmpfs{{Target: "/t", Options: "uid=1000"}}

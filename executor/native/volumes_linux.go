@@ -41,7 +41,10 @@ func isShared(v executor.Volume) bool { return propagation(v)&unix.MS_SHARED != 
 func checkVolumes(volumes []executor.Volume, rootless bool) error {
 	seen := map[string]bool{}
 	for _, v := range volumes {
+		kind, _ := v.Cluster()
 		switch {
+		case kind != "":
+			return fmt.Errorf("volume %s: only Kubernetes has secrets and config maps; mount a file or a folder of the host, or use the k8s executor: %w", v, executor.ErrUnsupported)
 		case !v.Bind():
 			return fmt.Errorf("volume %s: only host paths can be mounted here, SOURCE must begin with /; named and anonymous volumes need the docker executor: %w", v, executor.ErrUnsupported)
 		case seen[v.Target]:

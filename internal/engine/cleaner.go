@@ -109,7 +109,7 @@ func (r *run) settle(ctx context.Context) error { return r.collect(ctx, 0) }
 // sweep removes what the containers of a run shared, if they did. Trouble is
 // told and changes nothing.
 func (r *run) sweep(ctx context.Context) {
-	if r.state.Started.Options.Network != executor.NetworkRun {
+	if opts := r.state.Started.Options; opts.Network != executor.NetworkRun && opts.Workspace == 0 {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, sweepTimeout)
@@ -119,7 +119,7 @@ func (r *run) sweep(ctx context.Context) {
 		return err
 	})
 	if err != nil && ctx.Err() == nil {
-		r.cfg.Logger.Warn("cannot remove the network of the run", "run", r.id, "error", err)
+		r.cfg.Logger.Warn("cannot remove what the steps of the run shared", "run", r.id, "error", err)
 	}
 }
 

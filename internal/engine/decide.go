@@ -37,14 +37,19 @@ func decide(j *job.Job, s event.State) (decision, error) {
 	if err != nil {
 		return decision{}, err
 	}
-	starting := event.StepStarting{
-		Attempt: s.Attempts + 1, At: next, Action: step.Action,
+	return decision{write: starting(j, s, next, step)}, nil
+}
+
+// starting is the next visit, of a step of the job.
+func starting(j *job.Job, s event.State, at job.Cursor, step *job.Step) event.StepStarting {
+	visit := event.StepStarting{
+		Attempt: s.Attempts + 1, At: at, Action: step.Action,
 		ContainerID: ContainerID(s.RunID, s.Attempts+1), Duration: step.Duration,
 	}
 	if act, ok := j.Actions[step.Action]; ok {
-		starting.Image = act.Reference()
+		visit.Image = act.Reference()
 	}
-	return decision{write: starting}, nil
+	return visit
 }
 
 // nextStep walks the state machine, across to the remediate workflow when a

@@ -3,9 +3,11 @@ package engine
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gitlab.com/f5-pwe/kog/v3/action"
 	"gitlab.com/f5-pwe/kog/v3/event"
@@ -124,6 +126,7 @@ func (v visit) spec(img executor.Image) (executor.Spec, error) {
 	env := environment(v.cfg.BaseEnv, act, v.cfg.Env)
 	delete(env, action.EnvContext)
 	maps.Copy(env, delivery.Env)
+	opts := v.state.Started.Options
 	spec := executor.Spec{
 		ID:      v.open.ContainerID,
 		Image:   img.Pinned,
@@ -131,11 +134,37 @@ func (v visit) spec(img executor.Image) (executor.Spec, error) {
 		Stdin:   delivery.Stdin,
 		Files:   []executor.File{{Path: delivery.Path, Data: doc}},
 		Volumes: slices.Clone(v.cfg.Volumes),
-		Network: v.state.Started.Options.Network,
+		Network: opts.Network,
 		Labels:  v.labels(),
+		Pull:    executor.PullPolicy(opts.Pull),
+		Grace:   opts.Grace,
+		Limit:   backstop(opts, v.open.Duration),
+	}
+	if opts.Workspace > 0 {
+		spec.Workspace = executor.Workspace{
+			ID: WorkspaceID(v.state.RunID), Size: opts.Workspace, Target: WorkspaceTarget,
+			Labels: runLabels(v.state.RunID, v.written),
+		}
 	}
 	v.apply(act.Settings, &spec)
 	return spec, nil
+}
+
+// backstopSlack is how much later than kog an engine ends a step by itself, at
+// least.
+const backstopSlack = 10 * time.Minute
+
+// backstop is when the engine may end a step for good, counted from before its
+// start: later than kog itself, however long the start takes. 0 means never.
+func backstop(opts event.Options, duration time.Duration) time.Duration {
+	if duration <= 0 {
+		return 0
+	}
+	own := startLimit(opts) + opts.Grace + backstopSlack
+	if duration > math.MaxInt64-own {
+		return 0
+	}
+	return duration + own
 }
 
 func (v visit) labels() map[string]string {

@@ -137,6 +137,39 @@ func TestStartTimeout(t *testing.T) {
 	}
 }
 
+// pending is an engine whose first container waits for something, and says so.
+type pending struct {
+	executor.Executor
+	said []executor.Progress
+}
+
+func (p pending) Start(ctx context.Context, spec executor.Spec) (executor.Process, error) {
+	if spec.ID != "kog-r-1" {
+		return p.Executor.Start(ctx, spec)
+	}
+	for _, what := range p.said {
+		spec.Progress(what)
+	}
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+// TestStartTimeoutSaysWhy: the latest warning is the best guess at the reason.
+func TestStartTimeoutSaysWhy(t *testing.T) {
+	inWorld(t, "duration: 1h", hangs, func(w *world) {
+		w.change = func(cfg *engine.Config) {
+			cfg.Executor = pending{cfg.Executor, []executor.Progress{
+				{Message: "no node is free", Warning: true},
+				{Message: "2 nodes have a taint", Warning: true},
+				{Message: "waiting for a node"},
+			}}
+		}
+		_, events := w.finish()
+		const why = "did not start within 1m0s: 2 nodes have a taint\n"
+		wantEnd(t, events, "run/start abort 125 "+why+cleaned+"end abort "+why)
+	})
+}
+
 func TestGoneIsNeverSuccess(t *testing.T) {
 	inWorld(t, "duration: 1h", func(ctx context.Context, p *fake.Proc) executor.Exit {
 		_, _ = fmt.Fprintln(p.Stdout, `KOG:{"result":"success"}`)

@@ -11,6 +11,12 @@ import (
 // SandboxID names what the containers of a run share.
 func SandboxID(runID string) string { return "kog-" + runID + "-sandbox" }
 
+// WorkspaceTarget is where containers find the volume that a run has for itself.
+const WorkspaceTarget = "/workspace"
+
+// WorkspaceID names the volume that a run has for itself.
+func WorkspaceID(runID string) string { return "kog-" + runID + "-workspace" }
+
 // apply puts the settings of an action into a spec that has everything else.
 // What the spec has already stays, apart from the network.
 func (v visit) apply(set job.Settings, spec *executor.Spec) {
@@ -36,10 +42,33 @@ func (v visit) apply(set job.Settings, spec *executor.Spec) {
 	if spec.Network == executor.NetworkRun {
 		spec.Sandbox = executor.Sandbox{ID: SandboxID(v.state.RunID), Labels: runLabels(v.state.RunID, v.written)}
 	}
+	spec.Kubernetes, _ = cloneValue(map[string]any(set.Kubernetes)).(map[string]any)
 	labels := maps.Clone(set.Labels)
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	maps.Copy(labels, spec.Labels)
 	spec.Labels = labels
+}
+
+// cloneValue copies a value of a context with all its parts.
+func cloneValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if v == nil {
+			return v
+		}
+		out := make(map[string]any, len(v))
+		for key, part := range v {
+			out[key] = cloneValue(part)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, part := range v {
+			out[i] = cloneValue(part)
+		}
+		return out
+	}
+	return v
 }

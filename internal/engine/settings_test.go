@@ -3,11 +3,13 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,7 +24,7 @@ name: settings
 workflows:
   run:
     start: {action: set, success: plain}
-    plain: {action: plain}
+    plain: {action: plain, duration: 5m}
 actions:
   set:
     image: works
@@ -46,6 +48,7 @@ actions:
     extra_hosts: ["board:10.0.0.7"]
     dns: [9.9.9.9]
     labels: {team: lab}
+    kubernetes: {tolerations: [{key: lab, tolerationSeconds: 30}]}
   plain: {image: works, version: 1}
 `
 
@@ -65,7 +68,7 @@ func TestSettingsReachTheContainer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withSettings)
 		defer w.host.Close()
-		w.options.Network = executor.NetworkRun
+		w.options.Network, w.options.Pull = executor.NetworkRun, string(executor.PullMissing)
 		seen := seeSpecs(w)
 		w.finish()
 		if len(*seen) != 2 {
@@ -81,6 +84,8 @@ func TestSettingsReachTheContainer(t *testing.T) {
 			CapAdd:  []string{"NET_ADMIN"}, CapDrop: []string{"ALL"},
 			Tmpfs:      []executor.Tmpfs{{Target: "/scratch", Options: "size=1m"}},
 			ExtraHosts: []executor.ExtraHost{{Name: "board", IP: "10.0.0.7"}}, DNS: []string{"9.9.9.9"},
+			Pull: executor.PullMissing, Grace: 10 * time.Second,
+			Kubernetes: map[string]any{"tolerations": []any{map[string]any{"key": "lab", "tolerationSeconds": json.Number("30")}}},
 			Labels: map[string]string{
 				"team": "lab", engine.LabelRun: "r", engine.LabelCorrelation: "", engine.LabelJob: "settings",
 				engine.LabelWorkflow: "run", engine.LabelStep: "start", engine.LabelAttempt: "1",
@@ -95,6 +100,64 @@ func TestSettingsReachTheContainer(t *testing.T) {
 		}
 		if diff := cmp.Diff(wantBox, plain.Sandbox); diff != "" || plain.Network != executor.NetworkRun {
 			t.Errorf("network %q, sandbox (-want +got):\n%s", plain.Network, diff)
+		}
+	})
+}
+
+// TestKubernetesIsACopy: an executor may change what it gets.
+func TestKubernetesIsACopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, withSettings)
+		defer w.host.Close()
+		seen := seeSpecs(w)
+		w.finish()
+		(*seen)[0].Kubernetes["tolerations"].([]any)[0].(map[string]any)["key"] = "changed"
+		if got, _ := w.job.Actions["set"].Kubernetes.Lookup("tolerations.0.key"); got != "lab" {
+			t.Errorf("the job has the key %q after an executor changed its own, want lab", got)
+		}
+	})
+}
+
+// TestBackstop: the engine ends a step later than kog, however long it took to
+// start, and never one without a limit.
+func TestBackstop(t *testing.T) {
+	for duration, want := range map[string]time.Duration{
+		"":            0,
+		"5m":          16*time.Minute + 10*time.Second, // 1m to start, 5m, 10s grace, 10m
+		"2562047h47m": 0,                               // as long as there is time
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			limit := ""
+			if duration != "" {
+				limit = ", duration: " + duration
+			}
+			w := newWorld(t, "name: x\nworkflows: {run: {start: {action: a"+limit+"}}}\nactions: {a: {image: works, version: 1}}")
+			defer w.host.Close()
+			seen := seeSpecs(w)
+			w.finish()
+			if got := (*seen)[0].Limit; got != want {
+				t.Errorf("duration %q: limit %s, want %s", duration, got, want)
+			}
+		})
+	}
+}
+
+// TestWorkspace: the containers of a run share one, and it goes with the run.
+func TestWorkspace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, withSettings)
+		defer w.host.Close()
+		w.options.Workspace = 1 << 30
+		seen := seeSpecs(w)
+		w.finish() // sees that nothing is left
+		want := executor.Workspace{
+			ID: "kog-r-workspace", Size: 1 << 30, Target: "/workspace",
+			Labels: map[string]string{engine.LabelRun: "r", engine.LabelCorrelation: "", engine.LabelJob: "settings"},
+		}
+		for _, spec := range *seen {
+			if diff := cmp.Diff(want, spec.Workspace); diff != "" {
+				t.Errorf("workspace of %s (-want +got):\n%s", spec.ID, diff)
+			}
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"gitlab.com/f5-pwe/kog/v3/event"
@@ -46,10 +47,11 @@ func (r *run) start(ctx context.Context, open event.OpenStep) error {
 	upCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	up := make(chan started, 1)
-	v, tell := r.visit(open), r.progress(ctx, open, r.written)
+	var latest warning
+	v, tell := r.visit(open), latest.keep(r.progress(ctx, open, r.written))
 	go func() { up <- v.bringUp(upCtx, tell) }()
 
-	limit := cmp.Or(r.state.Started.Options.StartTimeout, DefaultStartTimeout)
+	limit := startLimit(r.state.Started.Options)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	stop := event.StepStopping{Attempt: open.Attempt, Outcome: job.Abort}
@@ -61,7 +63,7 @@ func (r *run) start(ctx context.Context, open event.OpenStep) error {
 		<-up
 		return r.left(ctx)
 	case <-timer.C:
-		stop.RC, stop.Reason = rcNotRun, fmt.Sprintf("did not start within %s", limit)
+		stop.RC, stop.Reason = rcNotRun, fmt.Sprintf("did not start within %s%s", limit, latest.suffix())
 	case <-r.cfg.Interrupt:
 		stop.RC, stop.Reason = rcInterrupted, "interrupted while it was starting"
 	}
@@ -75,6 +77,32 @@ func (r *run) start(ctx context.Context, open event.OpenStep) error {
 	fin := stopped(*r.state.Open)
 	fin.Clean = got.clean
 	return r.finishStep(ctx, got.proc, fin)
+}
+
+func startLimit(opts event.Options) time.Duration {
+	return cmp.Or(opts.StartTimeout, DefaultStartTimeout)
+}
+
+// warning keeps the latest warning that was told while a step starts. It is the
+// best guess at why one does not.
+type warning struct{ text atomic.Pointer[string] }
+
+// keep passes on what is told.
+func (w *warning) keep(tell func(executor.Progress)) func(executor.Progress) {
+	return func(p executor.Progress) {
+		if p.Warning {
+			w.text.Store(&p.Message)
+		}
+		tell(p)
+	}
+}
+
+// suffix is ": " and the warning, or "".
+func (w *warning) suffix() string {
+	if text := w.text.Load(); text != nil {
+		return ": " + *text
+	}
+	return ""
 }
 
 // bringUp makes the image available and starts the container, again while the
