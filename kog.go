@@ -73,7 +73,10 @@ type Runner struct {
 	// of a network, or "run": one network for all containers of a run. An action
 	// may have another one.
 	Network string
-	Pull    executor.PullPolicy
+	// Workspace is the size in bytes of a volume that the steps of a run share at
+	// /workspace. It is made for the run and goes with it. 0: there is none.
+	Workspace int64
+	Pull      executor.PullPolicy
 	// MaxSteps is how many steps a run may visit before it fails. Default 1000.
 	MaxSteps int
 	// StartTimeout limits pulling, creating and starting a container. Default 15 minutes.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/job"
@@ -21,6 +23,9 @@ type wish struct {
 func wishes(s job.Settings) []wish {
 	return []wish{
 		{"user", executor.FeatureUsers, s.User != "" && !slices.Contains([]string{"0", "0:0", "root", "root:root"}, s.User)},
+		{"user", executor.FeatureNamedUsers, isNamed(s.User)},
+		{"entrypoint", executor.FeatureEmptyLists, s.Entrypoint != nil && len(s.Entrypoint) == 0},
+		{"args", executor.FeatureEmptyLists, s.Args != nil && len(s.Args) == 0 && len(s.Entrypoint) == 0},
 		{"memory", executor.FeatureMemoryLimit, s.Memory != 0},
 		{"shm_size", executor.FeatureShmSize, s.ShmSize != 0},
 		{"cpus", executor.FeatureCPULimit, s.CPUs != 0},
@@ -38,6 +43,16 @@ func wishes(s job.Settings) []wish {
 	}
 }
 
+// isNamed reports whether a user, or its group, has a name other than root.
+func isNamed(user string) bool {
+	for part := range strings.SplitSeq(user, ":") {
+		if _, err := strconv.ParseUint(part, 10, 32); err != nil && part != "" && part != "root" {
+			return true
+		}
+	}
+	return false
+}
+
 func networkFeature(name string) executor.Feature {
 	switch name {
 	case executor.NetworkHost:
@@ -50,6 +65,17 @@ func networkFeature(name string) executor.Feature {
 	return executor.FeatureNetworkNamed
 }
 
+func volumeFeature(v executor.Volume) executor.Feature {
+	kind, _ := v.Cluster()
+	switch {
+	case kind != "":
+		return executor.FeatureClusterVolumes
+	case v.Bind():
+		return executor.FeatureVolumes
+	}
+	return executor.FeatureNamedVolumes
+}
+
 // refuse says what a new run asks for and its executor cannot do. What the job
 // asks for is a job.SyntaxErrors.
 func (r *Runner) refuse(j *job.Job, info executor.Info) error {
@@ -57,12 +83,11 @@ func (r *Runner) refuse(j *job.Job, info executor.Info) error {
 	if r.Network != executor.NetworkDefault {
 		asked = append(asked, named("network "+r.Network, cannot(info, networkFeature(r.Network))))
 	}
+	if r.Workspace != 0 {
+		asked = append(asked, named("workspace", cannot(info, executor.FeatureWorkspace)))
+	}
 	for _, v := range r.Volumes {
-		feature := executor.FeatureNamedVolumes
-		if v.Bind() {
-			feature = executor.FeatureVolumes
-		}
-		asked = append(asked, named("volume "+v.String(), cannot(info, feature)))
+		asked = append(asked, named("volume "+v.String(), cannot(info, volumeFeature(v))))
 	}
 	if found := r.refuseSettings(j, info); len(found) > 0 {
 		if errors.Join(asked...) == nil {
@@ -77,9 +102,11 @@ func (r *Runner) refuse(j *job.Job, info executor.Info) error {
 func (r *Runner) refuseSettings(j *job.Job, info executor.Info) job.SyntaxErrors {
 	var found job.SyntaxErrors
 	for _, act := range usedActions(j) {
+		told := map[string]bool{}
 		tell := func(key string, err error) {
-			if err != nil {
-				found = append(found, j.Finding(cmp.Or(act.At[key], act.Pos), fmt.Errorf("action %q: %s: %w", act.Name, key, err)))
+			if err != nil && !told[key] {
+				told[key] = true
+				found = append(found, j.Finding(act.Place(key), fmt.Errorf("action %q: %s: %w", act.Name, key, err)))
 			}
 		}
 		for _, w := range wishes(act.Settings) {

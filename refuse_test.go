@@ -110,6 +110,47 @@ func TestSettingsThatCanBeHonoured(t *testing.T) {
 	}
 }
 
+// TestWhatClustersLack: names of users and empty commands take abilities of their
+// own, numbers, root and commands with a program do not.
+func TestWhatClustersLack(t *testing.T) {
+	document := func(settings string) string {
+		return "name: x\nworkflows: {run: {start: {action: a}}}\nactions: {a: {image: tool, version: 1, " + settings + "}}"
+	}
+	for settings, want := range map[string]struct {
+		needs executor.Feature
+		key   string
+	}{
+		"user: '1000:20'":               {},
+		"user: root":                    {},
+		"user: '0:root'":                {},
+		"user: tool":                    {executor.FeatureNamedUsers, "user"},
+		"user: '1000:tool'":             {executor.FeatureNamedUsers, "user"},
+		"entrypoint: []":                {executor.FeatureEmptyLists, "entrypoint"},
+		"entrypoint: [], args: [x]":     {executor.FeatureEmptyLists, "entrypoint"},
+		"args: []":                      {executor.FeatureEmptyLists, "args"},
+		"entrypoint: [/tool], args: []": {},
+	} {
+		run := func(has ...executor.Feature) error {
+			return refused(t, document(settings), func(r *kog.Runner) {
+				r.Executor = limited{r.Executor, append(has, executor.FeatureUsers)}
+			})
+		}
+		err := run()
+		if want.key == "" {
+			if err != nil {
+				t.Errorf("%s: %v", settings, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), `action "a": `+want.key+": executor limited cannot do that") {
+			t.Errorf("%s: error %v, want that %s is refused", settings, err, want.key)
+		}
+		if err := run(want.needs); err != nil {
+			t.Errorf("%s: with the ability: %v", settings, err)
+		}
+	}
+}
+
 // TestSharedNamesAreRefused: an action cannot change what the containers of a
 // run share, unless it has a network of its own.
 func TestSharedNamesAreRefused(t *testing.T) {
@@ -149,6 +190,8 @@ func TestRequestsOfTheRunnerAreRefused(t *testing.T) {
 		"a named network":  {func(r *kog.Runner) { r.Network = "lab" }, executor.FeatureNetworkNamed, "network lab: "},
 		"a named volume":   {func(r *kog.Runner) { r.Volumes = []executor.Volume{volume("cache:/data")} }, executor.FeatureNamedVolumes, "volume cache:/data: "},
 		"anonymous volume": {func(r *kog.Runner) { r.Volumes = []executor.Volume{volume("/data")} }, executor.FeatureNamedVolumes, "volume /data: "},
+		"a secret":         {func(r *kog.Runner) { r.Volumes = []executor.Volume{volume("secret/key:/data")} }, executor.FeatureClusterVolumes, "volume secret/key:/data: "},
+		"a workspace":      {func(r *kog.Runner) { r.Workspace = 1 << 30 }, executor.FeatureWorkspace, "workspace: "},
 		"a host path":      {func(r *kog.Runner) { r.Volumes = []executor.Volume{volume("/tmp:/data")} }, executor.FeatureVolumes, "volume /tmp:/data: "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,5 +214,12 @@ func TestRequestsOfTheRunnerAreRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWorkspaceWithoutSize(t *testing.T) {
+	err := refused(t, document, func(r *kog.Runner) { r.Workspace = -1 })
+	if err == nil || !strings.Contains(err.Error(), "workspace of -1 bytes") {
+		t.Errorf("error %v, want that the size is wrong", err)
 	}
 }

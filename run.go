@@ -178,6 +178,9 @@ func (r *Runner) opening(req Request) (event.RunStarted, error) {
 	if _, err := req.Job.Step(start); err != nil {
 		return event.RunStarted{}, fmt.Errorf("job %q: %w", req.Job.Name, err)
 	}
+	if r.Workspace < 0 {
+		return event.RunStarted{}, fmt.Errorf("workspace of %d bytes: want more than 0, or 0 for none", r.Workspace)
+	}
 	values := req.Job.Context.Merge(req.Context)
 	correlation, _ := values["correlation_id"].(string)
 	for _, id := range []string{req.CorrelationID, correlation, req.Job.CorrelationID, xid.New().String()} {
@@ -197,7 +200,7 @@ func (r *Runner) opening(req Request) (event.RunStarted, error) {
 			MaxSteps:     cmp.Or(r.MaxSteps, DefaultMaxSteps),
 			StartTimeout: cmp.Or(r.StartTimeout, DefaultStartTimeout),
 			Grace:        max(0, cmp.Or(r.Grace, DefaultGrace)),
-			Pull:         string(r.Pull), Volumes: volumes, Network: r.Network,
+			Pull:         string(r.Pull), Volumes: volumes, Network: r.Network, Workspace: r.Workspace,
 			EnvNames: slices.Sorted(maps.Keys(r.Env)), MaskNames: slices.Sorted(maps.Keys(r.Secrets)),
 		},
 	}, nil

@@ -170,7 +170,7 @@ const (
 
 	FeatureClusterVolumes Feature = "secrets and config maps as volumes"
 	FeatureWorkspace      Feature = "workspace"
-	// FeatureNamedUsers: Spec.User may be a name, not only a number.
+	// FeatureNamedUsers: Spec.User may be any name, not only a number or root.
 	FeatureNamedUsers Feature = "user names"
 	// FeatureImageLookup: Resolve looks at the image itself. Without it a missing
 	// image is found by Start.

@@ -49,7 +49,7 @@ func ParseSize(s string) (int64, error) {
 		n += int64(rest * float64(unit))
 	}
 	if n == 0 {
-		return 0, fmt.Errorf("%s is no size: %s, or leave the key out", quote(s), way)
+		return 0, fmt.Errorf("%s is no size: %s, or leave it out", quote(s), way)
 	}
 	return n, nil
 }

@@ -103,6 +103,7 @@ func testUsers(t *test) {
 		"1234":      {userID, groupID}, // known by number: its group
 		"4321":      {4321, 0},
 		"4321:5432": {4321, 5432},
+		"root":      {0, 0},
 	})
 }
 
@@ -111,7 +112,6 @@ func testNamedUsers(t *test) {
 		userName:           {userID, groupID},
 		userName + ":77":   {userID, 77},
 		"0:crew":           {0, 3456},
-		"root":             {0, 0},
 		"4321:" + userName: {4321, groupID},
 	})
 }

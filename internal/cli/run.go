@@ -47,7 +47,7 @@ type runOptions struct {
 	env, envFiles, ignoreEnv      []string
 	importEnv, useJobRC, strict   bool
 	volumes                       []string
-	network, pull                 string
+	network, workspace, pull      string
 	output, logFormatter          string
 	display                       *display
 	stateDir, runID               string
@@ -86,6 +86,7 @@ func newRunCommand(s *IO) *cobra.Command {
 	o.addMaskFlags(f)
 	f.StringArrayVarP(&o.volumes, "volume", "v", nil, "mount for every step in docker's syntax, `SOURCE:TARGET[:OPTIONS]` (repeatable)")
 	f.StringVar(&o.network, "network", "", "`NETWORK` of the steps: host, none, run (one that all steps share) or the name of one (default: the executor's own)")
+	f.StringVar(&o.workspace, "workspace", "", "`SIZE` of a volume that all steps have at /workspace, made for the run and removed after it, such as 10Gi (default: none)")
 	f.StringVar(&o.executor, "executor", autoExecutor, "`EXECUTOR` that runs the containers: "+executorNames())
 	f.StringVar(&o.pull, "pull", "", "`WHEN` to pull images: always, missing or never (default: missing for digests and local images, else always)")
 	f.BoolVar(&o.strict, "strict", false, "treat warnings about the job file as errors")
@@ -280,6 +281,10 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger, env environme
 	if err != nil {
 		return nil, err
 	}
+	workspace, err := o.workspaceSize()
+	if err != nil {
+		return nil, err
+	}
 	grace := o.grace
 	if grace == 0 {
 		grace = -1
@@ -287,10 +292,21 @@ func (o *runOptions) runner(ctx context.Context, log *slog.Logger, env environme
 	runner := &kog.Runner{
 		Executor: exec, StateDir: stateDir,
 		BaseEnv: env.base, Env: env.over, Secrets: o.secrets(),
-		Volumes: volumes, Network: o.network, Pull: policy,
+		Volumes: volumes, Network: o.network, Workspace: workspace, Pull: policy,
 		MaxSteps: o.maxSteps, StartTimeout: o.startTimeout, Grace: grace,
 		LogFormatter: o.logFormatter, Notifiers: notifiers, Logger: log, Version: Version(),
 	}
 	o.remote.tell(runner)
 	return runner, nil
+}
+
+func (o *runOptions) workspaceSize() (int64, error) {
+	if o.workspace == "" {
+		return 0, nil
+	}
+	size, err := job.ParseSize(o.workspace)
+	if err != nil {
+		return 0, fmt.Errorf("--workspace: %w", err)
+	}
+	return size, nil
 }

@@ -71,6 +71,7 @@ var settings = []setting{
 	{name: "pull", heading: headContainers, choices: []string{"always", "missing", "never"}},
 	{name: "volume", heading: headContainers, path: volumePath},
 	{name: "network", heading: headContainers},
+	{name: "workspace", heading: headContainers},
 
 	{name: "max-steps", heading: headLimits},
 	{name: "start-timeout", heading: headLimits},
