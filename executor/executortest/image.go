@@ -83,6 +83,13 @@ func (m *imageMaker) plain() Image {
 	}
 }
 
+// Plain makes the image whose entrypoint is the probe, for an executor's own
+// tests. Its archive exists until the end of t.
+func Plain(t *testing.T) Image {
+	m := newImageMaker(t)
+	return m.archive(t, m.plain())
+}
+
 // settings has all that an image can set.
 func (m *imageMaker) settings() Image {
 	return Image{

@@ -13,8 +13,8 @@ import (
 func skipOnKube() map[string]string {
 	const carriage = "containerd's log of a container has no carriage returns before line feeds"
 	return map[string]string{
-		"output/no newline":      carriage,
-		"output/binary":          carriage,
+		"output/no newline":       carriage,
+		"output/binary":           carriage,
 		"output/binary on stderr": carriage,
 	}
 }
