@@ -2,6 +2,8 @@ package kube
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,9 +32,27 @@ func (e *Executor) makeWorkspace(ctx context.Context, w executor.Workspace) erro
 			}},
 		},
 	}
-	err := e.core.Post().Namespace(e.namespace).Resource("persistentvolumeclaims").Body(claim).Do(ctx).Error()
-	if apierrors.IsAlreadyExists(err) {
-		return nil
+	for {
+		err := e.core.Post().Namespace(e.namespace).Resource("persistentvolumeclaims").Body(claim).Do(ctx).Error()
+		if !apierrors.IsAlreadyExists(err) {
+			return e.translate(ctx, createClaims, err)
+		}
+		going, err := e.isGoing(ctx, w)
+		if err != nil || !going {
+			return err
+		}
+		if err := pause(ctx, look); err != nil {
+			return err
+		}
 	}
-	return e.translate(ctx, createClaims, err)
+}
+
+// look is how often something that changes by itself is looked at.
+const look = 200 * time.Millisecond
+
+// isGoing: a workspace of that name is being deleted, or just was.
+func (e *Executor) isGoing(ctx context.Context, w executor.Workspace) (bool, error) {
+	found, err := e.metadata(ctx, e.core, "persistentvolumeclaims", w.Labels)
+	i := slices.IndexFunc(found, func(o metav1.ObjectMeta) bool { return o.Name == w.ID })
+	return err == nil && (i < 0 || found[i].DeletionTimestamp != nil), err
 }
