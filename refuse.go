@@ -2,13 +2,17 @@ package kog
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"gitlab.com/f5-pwe/kog/v3/event"
 	"gitlab.com/f5-pwe/kog/v3/executor"
+	"gitlab.com/f5-pwe/kog/v3/internal/engine"
 	"gitlab.com/f5-pwe/kog/v3/job"
 )
 
@@ -76,74 +80,126 @@ func volumeFeature(v executor.Volume) executor.Feature {
 	return executor.FeatureNamedVolumes
 }
 
-// refuse says what a new run asks for and its executor cannot do. What the job
-// asks for is a job.SyntaxErrors.
-func (r *Runner) refuse(j *job.Job, info executor.Info) error {
-	var asked []error
-	if r.Network != executor.NetworkDefault {
-		asked = append(asked, named("network "+r.Network, cannot(info, networkFeature(r.Network))))
-	}
-	if r.Workspace != 0 {
-		asked = append(asked, named("workspace", cannot(info, executor.FeatureWorkspace)))
-	}
-	for _, v := range r.Volumes {
-		asked = append(asked, named("volume "+v.String(), cannot(info, volumeFeature(v))))
-	}
-	if found := r.refuseSettings(j, info); len(found) > 0 {
-		if errors.Join(asked...) == nil {
-			return found
-		}
-		asked = append(asked, found)
-	}
-	return errors.Join(asked...)
+// refusals are what a new run asks for and its executor cannot do.
+type refusals struct {
+	job   *job.Job
+	asked []error // by the Runner, or with no place in the job
+	found job.SyntaxErrors
+	// told are the settings with a finding, by action and key.
+	told map[string]map[string]bool
 }
 
-// refuseSettings looks at the actions that steps run, in the order of the file.
-func (r *Runner) refuseSettings(j *job.Job, info executor.Info) job.SyntaxErrors {
-	var found job.SyntaxErrors
-	for _, act := range usedActions(j) {
-		told := map[string]bool{}
-		tell := func(key string, err error) {
-			if err != nil && !told[key] {
-				told[key] = true
-				found = append(found, j.Finding(act.Place(key), fmt.Errorf("action %q: %s: %w", act.Name, key, err)))
-			}
-		}
-		for _, w := range wishes(act.Settings) {
-			if w.set {
-				tell(w.key, cannot(info, w.feature))
-			}
-		}
-		if r.Network == executor.NetworkRun && act.Network == "" {
-			if len(act.DNS) > 0 {
-				tell("dns", errShared)
-			}
-			if len(act.ExtraHosts) > 0 {
-				tell("extra_hosts", errShared)
-			}
-		}
-	}
-	slices.SortStableFunc(found, func(a, b *job.SyntaxError) int {
+// tell adds a finding about a setting of an action.
+func (f *refusals) tell(act *job.Action, key string, err error) {
+	f.found = append(f.found, f.job.Finding(act.Place(key), fmt.Errorf("action %q: %s: %w", act.Name, key, err)))
+}
+
+// err is all of it at once: the findings alone are a job.SyntaxErrors.
+func (f *refusals) err() error {
+	slices.SortStableFunc(f.found, func(a, b *job.SyntaxError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return found
+	switch asked := errors.Join(f.asked...); {
+	case len(f.found) == 0:
+		return asked
+	case asked == nil:
+		return f.found
+	default:
+		return errors.Join(asked, f.found)
+	}
+}
+
+// plan is a run before it exists.
+type plan struct {
+	cfg     engine.Config
+	id      string
+	opening event.RunStarted
+}
+
+// refuse says what a new run asks for and its executor cannot do. What the job
+// asks for is a job.SyntaxErrors.
+func (r *Runner) refuse(ctx context.Context, info executor.Info, p plan) error {
+	f := &refusals{job: p.cfg.Job, told: map[string]map[string]bool{}}
+	r.refuseRequests(f, info)
+	used := usedActions(p.cfg.Job)
+	for _, u := range used {
+		r.refuseSettings(f, info, u.act)
+	}
+	if rehearser, ok := r.Executor.(executor.Rehearser); ok {
+		if err := f.rehearse(ctx, rehearser, p, used); err != nil {
+			return err
+		}
+	}
+	return f.err()
+}
+
+// refuseRequests looks at what the Runner asks for.
+func (r *Runner) refuseRequests(f *refusals, info executor.Info) {
+	ask := func(what string, feature executor.Feature) {
+		if err := cannot(info, feature); err != nil {
+			f.asked = append(f.asked, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	if r.Network != executor.NetworkDefault {
+		ask("network "+r.Network, networkFeature(r.Network))
+	}
+	if r.Workspace != 0 {
+		ask("workspace", executor.FeatureWorkspace)
+	}
+	for _, v := range r.Volumes {
+		ask("volume "+v.String(), volumeFeature(v))
+	}
+}
+
+// refuseSettings looks at the settings of an action.
+func (r *Runner) refuseSettings(f *refusals, info executor.Info, act *job.Action) {
+	told := map[string]bool{}
+	f.told[act.Name] = told
+	tell := func(key string, err error) {
+		if err != nil && !told[key] {
+			told[key] = true
+			f.tell(act, key, err)
+		}
+	}
+	for _, w := range wishes(act.Settings) {
+		if w.set {
+			tell(w.key, cannot(info, w.feature))
+		}
+	}
+	if r.Network == executor.NetworkRun && act.Network == "" {
+		if len(act.DNS) > 0 {
+			tell("dns", errShared)
+		}
+		if len(act.ExtraHosts) > 0 {
+			tell("extra_hosts", errShared)
+		}
+	}
 }
 
 var errShared = errors.New("with network run, all containers of the run share their names and name servers: " +
 	"leave the key out, or give the action a network of its own")
 
-func usedActions(j *job.Job) []*job.Action {
-	var used []*job.Action
+// use is an action with a step that runs it.
+type use struct {
+	act *job.Action
+	at  job.Cursor
+}
+
+// usedActions are the actions that steps run, by name, each with the first of
+// those steps.
+func usedActions(j *job.Job) []use {
+	var used []use
 	seen := map[string]bool{}
-	for _, wf := range j.Workflows {
-		for _, step := range wf.Steps {
-			if act := j.Actions[step.Action]; act != nil && !seen[step.Action] {
-				seen[step.Action] = true
-				used = append(used, act)
+	for _, workflow := range slices.Sorted(maps.Keys(j.Workflows)) {
+		steps := j.Workflows[workflow].Steps
+		for _, name := range slices.Sorted(maps.Keys(steps)) {
+			if act := j.Actions[steps[name].Action]; act != nil && !seen[act.Name] {
+				seen[act.Name] = true
+				used = append(used, use{act, job.Cursor{Workflow: workflow, Step: name}})
 			}
 		}
 	}
-	slices.SortFunc(used, func(a, b *job.Action) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(used, func(a, b use) int { return cmp.Compare(a.act.Name, b.act.Name) })
 	return used
 }
 
@@ -157,11 +213,4 @@ func cannot(info executor.Info, f executor.Feature) error {
 		return fmt.Errorf("executor %s cannot do that: %w", info.Name, executor.ErrUnsupported)
 	}
 	return fmt.Errorf("executor %s cannot do that here: %s: %w", info.Name, ability.Why, executor.ErrUnsupported)
-}
-
-func named(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
 }

@@ -33,7 +33,8 @@ import (
 //
 // What the executor cannot do is refused before the run exists, all of it at
 // once: a job.SyntaxErrors for the settings of actions, executor.ErrUnsupported
-// for those and for what the Runner asks for.
+// for those and for what the Runner asks for. An executor.Rehearser is asked
+// about every action, too.
 func (r *Runner) Run(ctx context.Context, req Request) (res Result, err error) {
 	m := r.masker(req.Job, nil)
 	defer func() { err = m.Error(err) }()
@@ -45,20 +46,20 @@ func (r *Runner) Run(ctx context.Context, req Request) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := r.refuse(req.Job, info); err != nil {
+	started.Executor = info.Name
+	id := req.RunID
+	if id == "" {
+		id = xid.New().String()
+	}
+	if err := r.refuse(ctx, info, plan{r.config(req.Job, m), id, started}); err != nil {
 		return Result{}, err
 	}
-	started.Executor = info.Name
 	if req.Document == nil {
 		if req.Document, err = json.Marshal(req.Job); err != nil {
 			return Result{}, fmt.Errorf("print job %q: %w", req.Job.Name, err)
 		}
 	}
 	started.JobSHA256 = digest(req.Document)
-	id := req.RunID
-	if id == "" {
-		id = xid.New().String()
-	}
 	dir, err := r.store().Create(id, req.Document)
 	if err != nil {
 		return Result{}, err
@@ -134,22 +135,25 @@ func (r *Runner) drive(ctx context.Context, j *job.Job, d drive) (res Result, er
 	if err := r.beginNotify(ctx, j, d); err != nil {
 		return result(d.state, d.mask), err
 	}
-	formatter := r.LogFormatter
-	if formatter == "" {
-		formatter = "logfmt"
-	}
-	state, err := engine.Run(ctx, engine.Config{
-		Job: j, Executor: r.Executor, Journal: d.dir, Sink: r.sink(),
-		Output:  maskedOutput{outputs{d.dir, r.Output}, d.mask},
-		BaseEnv: r.BaseEnv, Env: r.Env, Volumes: volumes,
-		Logging:   action.Logging{Formatter: formatter, RemoteLogger: r.RemoteLogger, RemoteLoggerAddr: r.RemoteLoggerAddr},
-		Interrupt: r.Interrupt, Logger: r.maskedLogger(d.mask),
-		Mask: d.mask.Payload, Redact: d.mask.String,
-	}, engine.Entry{Run: d.dir.ID(), State: d.state, Written: d.written, Opening: d.opening})
+	cfg := r.config(j, d.mask)
+	cfg.Journal, cfg.Sink, cfg.Volumes = d.dir, r.sink(), volumes
+	cfg.Output = maskedOutput{outputs{d.dir, r.Output}, d.mask}
+	state, err := engine.Run(ctx, cfg, engine.Entry{Run: d.dir.ID(), State: d.state, Written: d.written, Opening: d.opening})
 	res = result(state, d.mask)
 	res.RunID = d.dir.ID()
 	res.NotifyStatus, res.NotifyMessage = r.endNotify(ctx, res.RunID)
 	return res, err
+}
+
+// config is what a run needs besides its folder and its listeners.
+func (r *Runner) config(j *job.Job, m *mask.Masker) engine.Config {
+	return engine.Config{
+		Job: j, Executor: r.Executor, BaseEnv: r.BaseEnv, Env: r.Env, Volumes: r.Volumes,
+		Logging: action.Logging{
+			Formatter: cmp.Or(r.LogFormatter, "logfmt"), RemoteLogger: r.RemoteLogger, RemoteLoggerAddr: r.RemoteLoggerAddr,
+		},
+		Interrupt: r.Interrupt, Logger: r.maskedLogger(m), Mask: m.Payload, Redact: m.String,
+	}
 }
 
 // volumes are the Runner's for a new run, and those it began with for any other.

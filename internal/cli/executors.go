@@ -68,7 +68,7 @@ func newExecutor(ctx context.Context, name string, o executorOptions) (executor.
 		}
 		if err == nil {
 			o.log.Info("executor chosen", "executor", e.name, "reason", because(refused))
-			return probed{exec, info}, nil
+			return withAnswer(exec, info), nil
 		}
 		if name == e.name {
 			return nil, fmt.Errorf("executor %s: %w", name, err)
@@ -95,6 +95,18 @@ type probed struct {
 
 // Probe gives the answer again.
 func (p probed) Probe(context.Context) (executor.Info, error) { return p.info, nil }
+
+// withAnswer keeps an answer, and all that the executor can do.
+func withAnswer(exec executor.Executor, info executor.Info) executor.Executor {
+	p := probed{exec, info}
+	if rehearser, ok := exec.(executor.Rehearser); ok {
+		return struct {
+			probed
+			executor.Rehearser
+		}{p, rehearser}
+	}
+	return p
+}
 
 func because(refused []error) string {
 	if len(refused) == 0 {

@@ -63,6 +63,30 @@ func (r *run) visit(open event.OpenStep) visit {
 	return visit{cfg: r.cfg, state: r.state, written: r.written.Started, open: open}
 }
 
+// Specimen is the spec that a step would be started with, were it the first one
+// of a run with that ID and first event. Nothing is asked of an executor, so the
+// image is as the job has it.
+func Specimen(cfg Config, runID string, opening event.RunStarted, at job.Cursor) (executor.Spec, error) {
+	step, err := cfg.Job.Step(at)
+	if err != nil {
+		return executor.Spec{}, err
+	}
+	state, err := event.State{}.Apply(event.Event{Seq: 1, Run: runID, Payload: opening})
+	if err != nil {
+		return executor.Spec{}, err
+	}
+	v := visit{cfg: cfg, state: state, written: opening}
+	v.open.StepStarting = starting(cfg.Job, state, at, step)
+	if cfg.Mask != nil {
+		masked, err := cfg.Mask(opening)
+		if err != nil {
+			return executor.Spec{}, err
+		}
+		v.written, _ = masked.(event.RunStarted)
+	}
+	return v.spec(executor.Image{Ref: v.open.Image, Pinned: v.open.Image})
+}
+
 // refuse says why a step cannot run at all, or "".
 func (v visit) refuse() string {
 	act, ok := v.cfg.Job.Actions[v.open.Action]
