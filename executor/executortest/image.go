@@ -90,6 +90,12 @@ func Plain(t *testing.T) Image {
 	return m.archive(t, m.plain())
 }
 
+// Archive writes the archive of any image. It exists until the end of t.
+func Archive(t *testing.T, img Image) Image {
+	m := &imageMaker{dir: t.TempDir()}
+	return m.archive(t, img)
+}
+
 // settings has all that an image can set.
 func (m *imageMaker) settings() Image {
 	return Image{

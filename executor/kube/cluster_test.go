@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/executor/executortest"
 	"gitlab.com/f5-pwe/kog/v3/executor/kube"
 )
@@ -17,16 +18,18 @@ import (
 // cluster is a namespace for one test on a real cluster.
 type cluster struct {
 	namespace string
+	joinImage string
 }
 
 // newCluster makes the namespace, and deletes it at the test's end.
-func newCluster(t testing.TB) cluster {
+func newCluster(t *testing.T) cluster {
 	t.Helper()
 	if os.Getenv("KOG_TEST_KUBE") == "" {
 		executortest.Unavailable(t, kube.Name, "KOG_TEST_KUBE does not say that there is a cluster; scripts/engines.sh starts one")
 	}
 	c := cluster{namespace: fmt.Sprintf("kog-test-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)}
 	c.must(t, "create", "namespace", c.namespace)
+	c.joinImage = c.load(t, executortest.Archive(t, joinImage(t)))
 	t.Cleanup(func() { c.must(t, "delete", "namespace", c.namespace, "--wait=true", "--timeout=120s") })
 	return c
 }
@@ -62,9 +65,22 @@ func (c cluster) apply(t testing.TB, manifest string) {
 	}
 }
 
+// joinImage has a shell, which that of the contract has not.
+func joinImage(t testing.TB) executortest.Image {
+	t.Helper()
+	busybox, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		executortest.Unavailable(t, kube.Name, "/bin/busybox is needed for the image that puts files together")
+	}
+	return executortest.Image{
+		Tag: "kog.test/join:1", Config: executor.ImageConfig{Env: map[string]string{"PATH": "/bin"}},
+		Files: []executortest.ImageFile{{Path: "/bin/sh", Mode: 0o755, Data: busybox}, {Path: "/bin/cat", Mode: 0o755, Data: busybox}},
+	}
+}
+
 func (c cluster) executor(t testing.TB) *kube.Executor {
 	t.Helper()
-	x, err := kube.New(kube.Options{Namespace: c.namespace})
+	x, err := kube.New(kube.Options{Namespace: c.namespace, JoinImage: c.joinImage})
 	if err != nil {
 		t.Fatal(err)
 	}

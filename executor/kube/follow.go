@@ -74,6 +74,9 @@ func (p *process) Follow(ctx context.Context, stdout, stderr io.Writer) error {
 }
 
 func (p *process) follow(ctx context.Context, stdout, stderr io.Writer) error {
+	if _, err := p.job(ctx); err != nil {
+		return err
+	}
 	split, err := p.exec.splits(ctx)
 	if err != nil {
 		return err

@@ -11,7 +11,10 @@ import (
 )
 
 // serveVariable makes this program serve one request of the contract suite.
-const serveVariable = "KOG_TEST_SERVE"
+const (
+	serveVariable = "KOG_TEST_SERVE" // in the namespace that it names
+	joinVariable  = "KOG_TEST_JOIN_IMAGE"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(serveVariable) != "" {
@@ -21,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 func serve() int {
-	x, err := kube.New(kube.Options{Namespace: os.Getenv(serveVariable)})
+	x, err := kube.New(kube.Options{Namespace: os.Getenv(serveVariable), JoinImage: os.Getenv(joinVariable)})
 	if err == nil {
 		err = executortest.Serve(context.Background(), x, os.Stdin, os.Stdout)
 	}

@@ -77,7 +77,7 @@ func abilities() map[executor.Feature]executor.Ability {
 		executor.FeaturePrivileged:   yes,
 		executor.FeatureCapabilities: yes,
 		executor.FeatureReadOnly:     yes,
-		executor.FeatureTmpfs:        {OK: true, Why: "of the options, size and ro"},
+		executor.FeatureTmpfs:        {OK: true, Why: "of the options, size, mode=1777 and ro"},
 		executor.FeatureShmSize:      yes,
 		executor.FeatureExtraHosts:   yes,
 		executor.FeatureDNS:          yes,

@@ -52,14 +52,27 @@ func (e *Executor) process(h executor.Handle) (*process, error) {
 
 // Attach finds a container again; see executor.Executor.
 func (e *Executor) Attach(ctx context.Context, h executor.Handle) (executor.Process, error) {
-	p, err := e.process(h)
-	if err == nil {
-		_, err = p.job(ctx)
-	}
+	p, err := e.attach(ctx, h)
 	if err != nil {
 		return nil, fmt.Errorf("attach to container %s: %w", h.ID, err)
 	}
 	return p, nil
+}
+
+// attach goes by the name alone when the handle has no more.
+func (e *Executor) attach(ctx context.Context, h executor.Handle) (*process, error) {
+	if h.Ref == "" {
+		job, err := e.job(ctx, e.namespace, h.ID)
+		if err != nil {
+			return nil, err
+		}
+		return e.process(handle(job))
+	}
+	p, err := e.process(h)
+	if err == nil {
+		_, err = p.job(ctx)
+	}
+	return p, err
 }
 
 // Handle finds the container again; see executor.Process.
@@ -85,11 +98,19 @@ func (p *process) Wait(ctx context.Context) (executor.Exit, error) {
 	if ctx.Err() != nil {
 		return executor.Exit{}, context.Cause(ctx)
 	}
-	exit, err := p.wait(ctx)
+	exit, err := p.waitUnlessRemoved(ctx)
 	if err != nil {
 		return executor.Exit{}, fmt.Errorf("wait for container %s: %w", p.handle.ID, err)
 	}
 	return exit, nil
+}
+
+// waitUnlessRemoved: the pod of a Job that was removed stays for a while.
+func (p *process) waitUnlessRemoved(ctx context.Context) (executor.Exit, error) {
+	if _, err := p.job(ctx); err != nil {
+		return executor.Exit{}, err
+	}
+	return p.wait(ctx)
 }
 
 func (p *process) wait(ctx context.Context) (executor.Exit, error) {
@@ -138,8 +159,8 @@ func (p *process) recorded(ctx context.Context) *executor.Exit {
 	return &exit
 }
 
-// Stop ends the container; see executor.Process. When grace is that of
-// Spec.Grace, its pod and log stay. With any other, the pod goes.
+// Stop ends the container; see executor.Process. Its pod and log stay, unless it
+// has to be killed before Spec.Grace has passed, or may take longer than that.
 func (p *process) Stop(ctx context.Context, grace time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -161,23 +182,47 @@ func (p *process) stop(ctx context.Context, grace int64) error {
 	if _, done, err := endOf(sight{pod: pod}); done || err != nil {
 		return err
 	}
-	deleting := pod.Spec.TerminationGracePeriodSeconds == nil || *pod.Spec.TerminationGracePeriodSeconds != grace
-	if deleting {
-		err = p.deletePod(ctx, pod, grace)
-	} else {
-		err = p.exec.patch(ctx, p.exec.core, patchPods, p.namespace, pod.Name, map[string]any{
-			"metadata": map[string]any{"uid": pod.UID},
-			"spec":     map[string]any{"activeDeadlineSeconds": stopDeadline},
-		})
+	own := int64(defaultGrace.Seconds())
+	if pod.Spec.TerminationGracePeriodSeconds != nil {
+		own = *pod.Spec.TerminationGracePeriodSeconds
 	}
-	if err != nil {
+	if grace <= own {
+		if done, err := p.ask(ctx, pod, own, grace); done || err != nil {
+			return err
+		}
+		grace = 1
+	}
+	if err := p.deletePod(ctx, pod, grace); err != nil {
 		return err
 	}
 	exit, err := p.wait(ctx)
-	if err != nil || !deleting {
+	if err != nil {
 		return err
 	}
 	return p.record(ctx, exit)
+}
+
+// ask lets the node end the container, which keeps the pod and its log. It
+// returns false when the node would wait for longer than grace, and has.
+func (p *process) ask(ctx context.Context, pod *corev1.Pod, own, grace int64) (bool, error) {
+	err := p.exec.patch(ctx, p.exec.core, patchPods, p.namespace, pod.Name, map[string]any{
+		"metadata": map[string]any{"uid": pod.UID},
+		"spec":     map[string]any{"activeDeadlineSeconds": stopDeadline},
+	})
+	if err != nil {
+		return false, err
+	}
+	waitCtx := ctx
+	if grace < own {
+		var cancel context.CancelFunc
+		waitCtx, cancel = context.WithTimeout(ctx, time.Duration(grace)*time.Second)
+		defer cancel()
+	}
+	_, err = p.wait(waitCtx)
+	if err != nil && ctx.Err() == nil && waitCtx.Err() != nil {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // record writes the end down where it stays when the pod is gone.

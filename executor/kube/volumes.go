@@ -82,6 +82,11 @@ func (m *mounts) addTmpfs(spec executor.Spec) error {
 			name, value, _ := strings.Cut(option, "=")
 			switch name {
 			case "", "rw", "nodev", "nosuid", "noexec", "exec":
+			case "mode":
+				if strings.TrimLeft(value, "01") != "777" {
+					return &executor.SettingError{Key: "tmpfs", Err: fmt.Errorf(
+						"%s: mode %s: on Kubernetes every user may write to it: %w", t.Target, value, executor.ErrUnsupported)}
+				}
 			case "ro":
 				at.ReadOnly = true
 			case "size":
@@ -92,7 +97,7 @@ func (m *mounts) addTmpfs(spec executor.Spec) error {
 				size = n
 			default:
 				return &executor.SettingError{Key: "tmpfs", Err: fmt.Errorf(
-					"%s: option %s: Kubernetes has size and ro only: %w", t.Target, option, executor.ErrUnsupported)}
+					"%s: option %s: Kubernetes has size, mode=1777 and ro only: %w", t.Target, option, executor.ErrUnsupported)}
 			}
 		}
 		m.add(memory(size), at)
