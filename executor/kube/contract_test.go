@@ -16,6 +16,7 @@ func skipOnKube() map[string]string {
 		"output/no newline":       carriage,
 		"output/binary":           carriage,
 		"output/binary on stderr": carriage,
+		"cancel/stop":             "a node that has begun to end a container keeps to the time it gave",
 		"isolation/privileged":    "the pod's own container has mounted /sys first, read-only, and that of one network is one",
 	}
 }

@@ -159,8 +159,10 @@ func (p *process) recorded(ctx context.Context) *executor.Exit {
 	return &exit
 }
 
-// Stop ends the container; see executor.Process. Its pod and log stay, unless it
-// has to be killed before Spec.Grace has passed, or may take longer than that.
+// Stop ends the container; see executor.Process. It has no longer than Spec.Grace,
+// which is fixed when it starts. With a shorter grace than that its pod has to go,
+// and with the pod what it prints at last. A second Stop hastens nothing: a node
+// that has begun to end a container keeps to the time it gave.
 func (p *process) Stop(ctx context.Context, grace time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -186,11 +188,8 @@ func (p *process) stop(ctx context.Context, grace int64) error {
 	if pod.Spec.TerminationGracePeriodSeconds != nil {
 		own = *pod.Spec.TerminationGracePeriodSeconds
 	}
-	if grace <= own {
-		if done, err := p.ask(ctx, pod, own, grace); done || err != nil {
-			return err
-		}
-		grace = 1
+	if grace >= own {
+		return p.ask(ctx, pod)
 	}
 	if err := p.deletePod(ctx, pod, grace); err != nil {
 		return err
@@ -202,27 +201,17 @@ func (p *process) stop(ctx context.Context, grace int64) error {
 	return p.record(ctx, exit)
 }
 
-// ask lets the node end the container, which keeps the pod and its log. It
-// returns false when the node would wait for longer than grace, and has.
-func (p *process) ask(ctx context.Context, pod *corev1.Pod, own, grace int64) (bool, error) {
+// ask lets the node end the container, which keeps the pod and its log.
+func (p *process) ask(ctx context.Context, pod *corev1.Pod) error {
 	err := p.exec.patch(ctx, p.exec.core, patchPods, p.namespace, pod.Name, map[string]any{
 		"metadata": map[string]any{"uid": pod.UID},
 		"spec":     map[string]any{"activeDeadlineSeconds": stopDeadline},
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
-	waitCtx := ctx
-	if grace < own {
-		var cancel context.CancelFunc
-		waitCtx, cancel = context.WithTimeout(ctx, time.Duration(grace)*time.Second)
-		defer cancel()
-	}
-	_, err = p.wait(waitCtx)
-	if err != nil && ctx.Err() == nil && waitCtx.Err() != nil {
-		return false, nil
-	}
-	return err == nil, err
+	_, err = p.wait(ctx)
+	return err
 }
 
 // record writes the end down where it stays when the pod is gone.

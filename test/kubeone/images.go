@@ -31,7 +31,7 @@ func (c *cluster) ctr(ctx context.Context, args ...string) error {
 // that were asked for.
 func (c *cluster) importImages(ctx context.Context) error {
 	file := c.path("busybox.tar")
-	if err := writeBusyboxImages(ctx, file, c.busybox); err != nil {
+	if err := writeBusyboxImages(ctx, file, c.busybox, c.catatonit); err != nil {
 		return err
 	}
 	for _, archive := range append([]string{file}, c.imports...) {
@@ -43,9 +43,10 @@ func (c *cluster) importImages(ctx context.Context) error {
 }
 
 // writeBusyboxImages writes an archive, as docker save does, of two images
-// with the same layer: a static busybox with all its names.
-func writeBusyboxImages(ctx context.Context, file, busybox string) error {
-	layer, err := busyboxLayer(ctx, busybox)
+// with the same layer: a static busybox with all its names, and a static
+// catatonit, which reaps processes where a pod shares their namespace.
+func writeBusyboxImages(ctx context.Context, file, busybox, catatonit string) error {
+	layer, err := busyboxLayer(ctx, busybox, catatonit)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func writeBusyboxImages(ctx context.Context, file, busybox string) error {
 	w.file("layer.tar", layer, 0o644)
 	var manifest []map[string]any
 	for name, command := range map[string][]string{
-		pauseImage:            {"/bin/busybox", "sleep", "2147483647"},
+		pauseImage:            {"/bin/catatonit", "-P"},
 		"localhost/busybox:1": {"/bin/sh"},
 	} {
 		config := w.json(fmt.Sprintf("%x.json", sha256.Sum256([]byte(name))), map[string]any{
@@ -71,8 +72,12 @@ func writeBusyboxImages(ctx context.Context, file, busybox string) error {
 	return os.WriteFile(file, out.Bytes(), 0o600)
 }
 
-func busyboxLayer(ctx context.Context, busybox string) ([]byte, error) {
+func busyboxLayer(ctx context.Context, busybox, catatonit string) ([]byte, error) {
 	binary, err := os.ReadFile(busybox)
+	if err != nil {
+		return nil, err
+	}
+	reaper, err := os.ReadFile(catatonit)
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +92,7 @@ func busyboxLayer(ctx context.Context, busybox string) ([]byte, error) {
 	w.entry(tar.Header{Typeflag: tar.TypeDir, Name: "root/", Mode: 0o700}, nil)
 	w.entry(tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777}, nil)
 	w.file("bin/busybox", binary, 0o755)
+	w.file("bin/catatonit", reaper, 0o755)
 	w.file("etc/passwd", []byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"), 0o644)
 	w.file("etc/group", []byte("root:x:0:\nnobody:x:65534:\n"), 0o644)
 	for applet := range strings.FieldsSeq(string(applets)) {

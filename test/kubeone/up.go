@@ -27,12 +27,12 @@ const markVariable = "KUBEONE_CLUSTER"
 
 // A cluster is one node with all its parts.
 type cluster struct {
-	dir     string // state folder: everything that the cluster writes is in there
-	cniBin  string
-	busybox string
-	imports []string
-	verbose bool
-	start   time.Time
+	dir                string // state folder: everything that the cluster writes is in there
+	cniBin             string
+	busybox, catatonit string
+	imports            []string
+	verbose            bool
+	start              time.Time
 
 	ports struct{ api, etcd, etcdPeer, kubelet, kubeletHealth int }
 	parts []*part
@@ -100,7 +100,8 @@ func parseUp(args []string) (c *cluster, command []string, err error) {
 	fs := flag.NewFlagSet("up", flag.ContinueOnError)
 	fs.StringVar(&c.dir, "dir", "", "state folder, which must not exist and is removed at the end (default: a temporary one)")
 	fs.StringVar(&c.cniBin, "cni-bin", "/usr/lib/cni", "folder of the CNI plugins bridge, host-local and loopback")
-	fs.StringVar(&c.busybox, "busybox", "/bin/busybox", "static busybox: becomes the pause image and localhost/busybox:1")
+	fs.StringVar(&c.busybox, "busybox", "/bin/busybox", "static busybox: becomes localhost/busybox:1")
+	fs.StringVar(&c.catatonit, "catatonit", "/usr/bin/catatonit", "static catatonit: becomes the pause image")
 	fs.StringVar(&imports, "import", "", "image archives to import, comma-separated")
 	fs.BoolVar(&c.verbose, "v", false, "print when each step was reached")
 	if err := fs.Parse(args); err != nil {
