@@ -95,7 +95,7 @@ func unknownFields(under string, found []error) error {
 			out = append(out, setting(strings.TrimSuffix(under, "."), err))
 			continue
 		}
-		out = append(out, setting(under+path.FieldPath(), errors.New("Kubernetes has no such field")))
+		out = append(out, setting(under+path.FieldPath(), errors.New("is no field that Kubernetes has")))
 	}
 	return errors.Join(out...)
 }
@@ -293,12 +293,19 @@ var podFields = sync.OnceValue(func() []struct {
 	}
 	const spec, container = `^spec\.template\.spec\.`, `^spec\.template\.spec\.containers\[0\]\.`
 	for _, row := range []struct{ field, key string }{
-		{spec + "affinity", "affinity"}, {spec + "nodeSelector", "nodeSelector"}, {spec + "tolerations", "tolerations"},
-		{spec + "imagePullSecrets", "imagePullSecrets"}, {spec + "priorityClassName", "priorityClassName"},
-		{spec + "runtimeClassName", "runtimeClassName"}, {spec + "serviceAccountName", "serviceAccountName"},
-		{spec + "securityContext", "podSecurityContext"}, {spec + "hostNetwork", "hostNetwork"},
-		{`^spec\.template\.labels`, "labels"}, {`^spec\.template\.(metadata\.)?annotations`, "annotations"},
-		{container + "securityContext", "securityContext"}, {container + "resources", "resources"},
+		{spec + "affinity", "affinity"},
+		{spec + "nodeSelector", "nodeSelector"},
+		{spec + "tolerations", "tolerations"},
+		{spec + "imagePullSecrets", "imagePullSecrets"},
+		{spec + "priorityClassName", "priorityClassName"},
+		{spec + "runtimeClassName", "runtimeClassName"},
+		{spec + "serviceAccountName", "serviceAccountName"},
+		{spec + "securityContext", "podSecurityContext"},
+		{spec + "hostNetwork", "hostNetwork"},
+		{`^spec\.template\.labels`, "labels"},
+		{`^spec\.template\.(metadata\.)?annotations`, "annotations"},
+		{container + "securityContext", "securityContext"},
+		{container + "resources", "resources"},
 	} {
 		table = append(table, struct {
 			field *regexp.Regexp

@@ -92,7 +92,7 @@ func brief(err error) error {
 		if inner == nil {
 			return err
 		}
-		if _, isAddress := err.(interface{ Timeout() bool }); !isAddress { //nolint:errorlint // this very level
+		if _, isAddress := err.(interface{ Timeout() bool }); !isAddress {
 			return err
 		}
 		err = inner

@@ -95,24 +95,27 @@ func (p *process) follow(ctx context.Context, stdout, stderr io.Writer) error {
 		p.known(&exit)
 	}
 	if !split {
-		return p.followStream(ctx, pod.Name, "", stdout)
+		return p.followStream(ctx, source{pod: pod.Name}, stdout)
 	}
 	both, ctx := errgroup.WithContext(ctx)
-	both.Go(func() error { return p.followStream(ctx, pod.Name, "Stdout", stdout) })
-	both.Go(func() error { return p.followStream(ctx, pod.Name, "Stderr", stderr) })
+	both.Go(func() error { return p.followStream(ctx, source{pod.Name, "Stdout"}, stdout) })
+	both.Go(func() error { return p.followStream(ctx, source{pod.Name, "Stderr"}, stderr) })
 	return both.Wait()
 }
+
+// source is a log. An empty stream stands for both together.
+type source struct{ pod, stream string }
 
 // followStream reads a log until the container has ended and a reading after
 // that has brought nothing new. A stream of the API may break off at any time
 // and look as if it had ended well.
-func (p *process) followStream(ctx context.Context, pod, stream string, w io.Writer) error {
+func (p *process) followStream(ctx context.Context, from source, w io.Writer) error {
 	c := &cursor{w: w}
 	var wait backoff
 	good, short := time.Now(), 0
 	for {
 		over := p.known(nil) != nil
-		err := p.readLog(ctx, c, pod, stream, !over)
+		err := p.readLog(ctx, c, from, !over)
 		switch {
 		case c.failed != nil:
 			return c.failed
@@ -166,13 +169,13 @@ func (p *process) hasEnded(ctx context.Context) (bool, error) {
 }
 
 // readLog reads the log once, from where the cursor is.
-func (p *process) readLog(ctx context.Context, c *cursor, pod, stream string, follow bool) error {
+func (p *process) readLog(ctx context.Context, c *cursor, from source, follow bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if follow {
 		defer p.afterEnd(lateAfter, cancel)()
 	}
-	r := p.exec.core.Get().Namespace(p.namespace).Resource("pods").Name(pod).SubResource("log").
+	r := p.exec.core.Get().Namespace(p.namespace).Resource("pods").Name(from.pod).SubResource("log").
 		Param("container", containerName).Param("timestamps", "true")
 	if since := c.begin(); !since.IsZero() {
 		r.Param("sinceTime", since.Format(time.RFC3339))
@@ -180,8 +183,8 @@ func (p *process) readLog(ctx context.Context, c *cursor, pod, stream string, fo
 	if follow {
 		r.Param("follow", "true")
 	}
-	if stream != "" {
-		r.Param("stream", stream)
+	if from.stream != "" {
+		r.Param("stream", from.stream)
 	}
 	log, err := r.Stream(ctx)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
 	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // clusters whose users log in with OpenID Connect
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -92,8 +93,8 @@ func (e *Executor) connect(config *rest.Config) (err error) {
 	config.QPS = -1
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counter{next, e.requests} })
 	e.config = config
-	if e.core, err = client(config, "/api", corev1.SchemeGroupVersion); err == nil {
-		e.batch, err = client(config, "/apis", batchv1.SchemeGroupVersion)
+	if e.core, err = newClient(config, "/api", corev1.SchemeGroupVersion); err == nil {
+		e.batch, err = newClient(config, "/apis", batchv1.SchemeGroupVersion)
 	}
 	if err != nil {
 		return fmt.Errorf("kubernetes: %w", err)
@@ -125,7 +126,21 @@ var codecs = sync.OnceValue(func() runtime.NegotiatedSerializer {
 	return serializer.NewCodecFactory(scheme).WithoutConversion()
 })
 
-func client(config *rest.Config, path string, gv schema.GroupVersion) (rest.Interface, error) {
+// object is one of the cluster's. Its uid may be left out where it does not matter.
+type object struct {
+	namespace, name string
+	uid             types.UID
+}
+
+// client is the one that knows a kind of object.
+func (e *Executor) client(what call) rest.Interface {
+	if what.resource == "jobs" {
+		return e.batch
+	}
+	return e.core
+}
+
+func newClient(config *rest.Config, path string, gv schema.GroupVersion) (rest.Interface, error) {
 	c := rest.CopyConfig(config)
 	c.APIPath, c.GroupVersion, c.NegotiatedSerializer = path, &gv, codecs()
 	return rest.RESTClientFor(c)

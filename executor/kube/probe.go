@@ -102,9 +102,21 @@ func abilities() map[executor.Feature]executor.Ability {
 // rights are what a user needs in the namespace, in the order of a step's life.
 // docs/kubernetes.md has them as a Role.
 var rights = []call{
-	{"create", "secrets"}, {"list", "secrets"}, {"patch", "secrets"}, {"delete", "secrets"}, {"deletecollection", "secrets"},
-	{"create", "jobs"}, {"get", "jobs"}, {"list", "jobs"}, {"patch", "jobs"}, {"delete", "jobs"},
-	{"list", "pods"}, {"watch", "pods"}, {"patch", "pods"}, {"delete", "pods"}, {"get", "pods/log"},
+	{"create", "secrets"},
+	{"list", "secrets"},
+	{"patch", "secrets"},
+	{"delete", "secrets"},
+	{"deletecollection", "secrets"},
+	{"create", "jobs"},
+	{"get", "jobs"},
+	{"list", "jobs"},
+	{"patch", "jobs"},
+	{"delete", "jobs"},
+	{"list", "pods"},
+	{"watch", "pods"},
+	{"patch", "pods"},
+	{"delete", "pods"},
+	{"get", "pods/log"},
 }
 
 // wishes are rights without which something is missing, and what.

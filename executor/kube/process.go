@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
 )
@@ -74,6 +73,8 @@ func (e *Executor) attach(ctx context.Context, h executor.Handle) (*process, err
 	}
 	return p, err
 }
+
+func (p *process) object() object { return object{p.namespace, p.handle.ID, p.owner} }
 
 // Handle finds the container again; see executor.Process.
 func (p *process) Handle() executor.Handle { return p.handle }
@@ -203,7 +204,7 @@ func (p *process) stop(ctx context.Context, grace int64) error {
 
 // ask lets the node end the container, which keeps the pod and its log.
 func (p *process) ask(ctx context.Context, pod *corev1.Pod) error {
-	err := p.exec.patch(ctx, p.exec.core, patchPods, p.namespace, pod.Name, map[string]any{
+	err := p.exec.patch(ctx, patchPods, object{namespace: p.namespace, name: pod.Name}, map[string]any{
 		"metadata": map[string]any{"uid": pod.UID},
 		"spec":     map[string]any{"activeDeadlineSeconds": stopDeadline},
 	})
@@ -220,7 +221,7 @@ func (p *process) record(ctx context.Context, exit executor.Exit) error {
 	if err != nil {
 		return err
 	}
-	return p.exec.patch(ctx, p.exec.batch, patchJobs, p.namespace, p.handle.ID, map[string]any{
+	return p.exec.patch(ctx, patchJobs, p.object(), map[string]any{
 		"metadata": map[string]any{"uid": p.owner, "annotations": map[string]string{annotationExit: string(data)}},
 	})
 }
@@ -233,12 +234,12 @@ func (p *process) deletePod(ctx context.Context, pod *corev1.Pod, grace int64) e
 }
 
 // patch changes an object. The UID in it makes sure that it is still the same.
-func (e *Executor) patch(ctx context.Context, c rest.Interface, what call, namespace, name string, change map[string]any) error {
+func (e *Executor) patch(ctx context.Context, what call, o object, change map[string]any) error {
 	data, err := json.Marshal(change)
 	if err != nil {
 		return err
 	}
-	err = c.Patch(types.MergePatchType).Namespace(namespace).Resource(what.resource).Name(name).Body(data).Do(ctx).Error()
+	err = e.client(what).Patch(types.MergePatchType).Namespace(o.namespace).Resource(what.resource).Name(o.name).Body(data).Do(ctx).Error()
 	return e.translate(ctx, what, err)
 }
 

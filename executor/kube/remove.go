@@ -8,8 +8,6 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
 )
@@ -29,7 +27,7 @@ func (e *Executor) removeJob(ctx context.Context, p *process) error {
 		return err
 	}
 	// The Job first: it would take a deleted pod for a failed one, no more.
-	err = e.deleteOne(ctx, e.batch, deleteJobs, p.namespace, p.handle.ID, p.owner)
+	err = e.deleteOne(ctx, deleteJobs, p.object())
 	if err != nil && !isGone(err) {
 		return err
 	}
@@ -54,10 +52,10 @@ func (e *Executor) purge(ctx context.Context, namespace, id string) error {
 }
 
 // deleteOne deletes an object and, in the background, what it owns.
-func (e *Executor) deleteOne(ctx context.Context, c rest.Interface, what call, namespace, name string, uid types.UID) error {
+func (e *Executor) deleteOne(ctx context.Context, what call, o object) error {
 	background := metav1.DeletePropagationBackground
-	err := c.Delete().Namespace(namespace).Resource(what.resource).Name(name).Body(&metav1.DeleteOptions{
-		PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid},
+	err := e.client(what).Delete().Namespace(o.namespace).Resource(what.resource).Name(o.name).Body(&metav1.DeleteOptions{
+		PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &o.uid},
 	}).Do(ctx).Error()
 	return e.translate(ctx, what, err)
 }
@@ -82,7 +80,7 @@ func (e *Executor) Sweep(ctx context.Context, labels map[string]string) (int, er
 }
 
 func (e *Executor) sweepJobs(ctx context.Context, labels map[string]string) (int, error) {
-	found, err := e.metadata(ctx, e.batch, "jobs", labels)
+	found, err := e.metadata(ctx, "jobs", labels)
 	if err != nil {
 		return 0, err
 	}
@@ -107,14 +105,14 @@ func (e *Executor) sweepJobs(ctx context.Context, labels map[string]string) (int
 func (e *Executor) sweepRest(ctx context.Context, labels map[string]string) error {
 	var failed []error
 	for _, what := range []call{deleteSecrets, deleteClaims} {
-		found, err := e.metadata(ctx, e.core, what.resource, labels)
+		found, err := e.metadata(ctx, what.resource, labels)
 		var right *rightError
 		if what == deleteClaims && errors.As(err, &right) {
 			continue // without rights on claims there can be no workspace
 		}
 		failed = append(failed, err)
 		for _, o := range found {
-			if err := e.deleteOne(ctx, e.core, what, o.Namespace, o.Name, o.UID); !isGone(err) {
+			if err := e.deleteOne(ctx, what, object{o.Namespace, o.Name, o.UID}); !isGone(err) {
 				failed = append(failed, err)
 			}
 		}
@@ -123,17 +121,18 @@ func (e *Executor) sweepRest(ctx context.Context, labels map[string]string) erro
 }
 
 // metadata lists objects that carry all labels, without what is in them.
-func (e *Executor) metadata(ctx context.Context, c rest.Interface, resource string, labels map[string]string) ([]metav1.ObjectMeta, error) {
-	all, err := e.list(ctx, c, resource, selector(labels))
+func (e *Executor) metadata(ctx context.Context, resource string, labels map[string]string) ([]metav1.ObjectMeta, error) {
+	all, err := e.list(ctx, resource, selector(labels))
 	return slices.DeleteFunc(all, func(o metav1.ObjectMeta) bool { return !carries(o.Annotations, labels) }), err
 }
 
 // list gives the metadata of what a selector finds.
-func (e *Executor) list(ctx context.Context, c rest.Interface, resource, selector string) ([]metav1.ObjectMeta, error) {
-	data, err := c.Get().Namespace(e.namespace).Resource(resource).Param(paramSelector, selector).
+func (e *Executor) list(ctx context.Context, resource, selector string) ([]metav1.ObjectMeta, error) {
+	what := call{"list", resource}
+	data, err := e.client(what).Get().Namespace(e.namespace).Resource(resource).Param(paramSelector, selector).
 		SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").Do(ctx).Raw()
 	if err != nil {
-		return nil, e.translate(ctx, call{"list", resource}, err)
+		return nil, e.translate(ctx, what, err)
 	}
 	var list metav1.PartialObjectMetadataList
 	if err := json.Unmarshal(data, &list); err != nil {

@@ -114,7 +114,7 @@ func (e *Executor) deleteSecrets(ctx context.Context, names []string) error {
 // own makes Secrets go with their Job.
 func (e *Executor) own(ctx context.Context, names []string, job string, uid types.UID) error {
 	for _, name := range names {
-		err := e.patch(ctx, e.core, patchSecrets, e.namespace, name, map[string]any{
+		err := e.patch(ctx, patchSecrets, object{namespace: e.namespace, name: name}, map[string]any{
 			"metadata": map[string]any{"ownerReferences": []metav1.OwnerReference{
 				{APIVersion: "batch/v1", Kind: "Job", Name: job, UID: uid},
 			}},

@@ -122,7 +122,7 @@ func (e *Executor) adopt(ctx context.Context, id string) (*batchv1.Job, error) {
 		return nil, fmt.Errorf("namespace %s has a job of that name which is not kog's; delete or rename it", e.namespace)
 	}
 	used := secretsOf(job)
-	found, err := e.list(ctx, e.core, "secrets", podSelector(id))
+	found, err := e.list(ctx, "secrets", podSelector(id))
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ const look = 200 * time.Millisecond
 
 // isGoing: a workspace of that name is being deleted, or just was.
 func (e *Executor) isGoing(ctx context.Context, w executor.Workspace) (bool, error) {
-	found, err := e.metadata(ctx, e.core, "persistentvolumeclaims", w.Labels)
+	found, err := e.metadata(ctx, "persistentvolumeclaims", w.Labels)
 	i := slices.IndexFunc(found, func(o metav1.ObjectMeta) bool { return o.Name == w.ID })
 	return err == nil && (i < 0 || found[i].DeletionTimestamp != nil), err
 }
