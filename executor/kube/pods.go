@@ -1,10 +1,12 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -162,10 +164,14 @@ func reason(pod *corev1.Pod) string {
 			why = c.Reason
 		}
 	}
-	if why == "DeadlineExceeded" && pod.Spec.ActiveDeadlineSeconds != nil && *pod.Spec.ActiveDeadlineSeconds == stopDeadline {
+	if why == "DeadlineExceeded" && hasStopDeadline(pod) {
 		return "" // that was Stop
 	}
 	return why
+}
+
+func hasStopDeadline(pod *corev1.Pod) bool {
+	return pod.Spec.ActiveDeadlineSeconds != nil && *pod.Spec.ActiveDeadlineSeconds == stopDeadline
 }
 
 func exitOf(pod *corev1.Pod, t *corev1.ContainerStateTerminated) executor.Exit {
@@ -185,20 +191,32 @@ func endOf(s sight) (executor.Exit, bool, error) {
 	if s.pod == nil {
 		return executor.Exit{}, false, errNoPod
 	}
-	if t := terminated(s.pod); t != nil {
+	switch t := terminated(s.pod); {
+	case t != nil && unknownEnd(s.pod, t):
+		return executor.Exit{}, false, lost(t.Reason, t.Message)
+	case t != nil:
 		return exitOf(s.pod, t), true, nil
-	}
-	if overWithout(s.pod) {
-		why := reason(s.pod)
-		if why == "" {
-			why = "its pod has failed"
-		}
-		return executor.Exit{}, false, fmt.Errorf("%s %s: %w", why, s.pod.Status.Message, executor.ErrNotFound)
+	case overWithout(s.pod):
+		return executor.Exit{}, false, lost(cmp.Or(reason(s.pod), "its pod has ended and does not say how"), s.pod.Status.Message)
 	}
 	if s.gone {
 		return executor.Exit{}, false, errNoPod
 	}
 	return executor.Exit{}, false, nil
+}
+
+// unknownEnd: the node has lost the container, as when it was started anew, and
+// its exit code is made up. Of a pod that had to end, that is no news.
+func unknownEnd(pod *corev1.Pod, t *corev1.ContainerStateTerminated) bool {
+	stopped := pod.DeletionTimestamp != nil || hasStopDeadline(pod)
+	return t.Reason == "ContainerStatusUnknown" && !stopped && reason(pod) == ""
+}
+
+func lost(why, message string) error {
+	if message != "" {
+		why += ": " + strings.TrimRight(message, ". \n")
+	}
+	return fmt.Errorf("%s: %w", why, executor.ErrNotFound)
 }
 
 // isGone: an error says that there is no such thing any more.
