@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func parseBlock(values map[string]any) (block, error) {
 func (b *block) read(key string, data []byte) error {
 	unknown, err := kjson.UnmarshalStrict(data, b, kjson.DisallowUnknownFields)
 	if err != nil {
-		return setting(key, plain(err))
+		return setting(key, plain(key, err))
 	}
 	return unknownFields("", unknown)
 }
@@ -100,17 +101,19 @@ func unknownFields(under string, found []error) error {
 	return errors.Join(out...)
 }
 
-// plain says what is wrong with a value in words of the job file.
-func plain(err error) error {
+// plain says what is wrong with a value under a key in words of the job file.
+func plain(key string, err error) error {
 	var typed *json.UnmarshalTypeError
-	if errors.As(err, &typed) {
-		at := ""
-		if _, inner, ok := strings.Cut(typed.Field, "."); ok {
-			at = inner + ": "
-		}
-		return fmt.Errorf("%sa %s is not what Kubernetes wants here (%s)", at, typed.Value, kind(typed.Type))
+	if !errors.As(err, &typed) {
+		return err
 	}
-	return err
+	at := strings.TrimPrefix(strings.TrimPrefix(typed.Field, key), ".")
+	if at != "" {
+		at += ": "
+	}
+	what, _, _ := strings.Cut(typed.Value, " ") // a number may stand behind
+	is := map[string]string{"object": "a mapping", "array": "a list", "bool": "true or false", "string": "text", "number": "a number"}[what]
+	return fmt.Errorf("%s%s is not what Kubernetes wants here (%s)", at, cmp.Or(is, typed.Value), kind(typed.Type))
 }
 
 func kind(t reflect.Type) string {
@@ -125,8 +128,10 @@ func kind(t reflect.Type) string {
 		return kind(t.Elem())
 	case reflect.String:
 		return "text"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
 	}
-	return "a number"
+	return "a whole number"
 }
 
 func setting(key string, err error) error {
@@ -150,7 +155,7 @@ func checkPatch(patch []byte) error {
 	var template corev1.PodTemplateSpec
 	unknown, err := kjson.UnmarshalStrict(data, &template, kjson.DisallowUnknownFields)
 	if err != nil {
-		return setting("patch", plain(err))
+		return setting("patch", plain("", err))
 	}
 	return unknownFields("patch.", unknown)
 }
