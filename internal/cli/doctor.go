@@ -47,6 +47,35 @@ type finding struct {
 	OK       bool           `json:"ok"`
 	Error    string         `json:"error,omitempty"`
 	Info     *executor.Info `json:"info,omitempty"`
+	// Missing are rights that every run needs, and Useful those without which
+	// something is less well, each as a sentence that says what cannot be done.
+	Missing []string `json:"missing,omitempty"`
+	Useful  []string `json:"missing_useful,omitempty"`
+}
+
+// righted is an executor whose user may lack rights.
+type righted interface {
+	// Missing says what the user cannot do of all that a run needs, and of what
+	// is useful for one.
+	Missing(ctx context.Context) (needed, useful []string, err error)
+}
+
+// examine tries an executor.
+func examine(ctx context.Context, name string, exec executor.Executor) finding {
+	info, err := exec.Probe(ctx)
+	if err != nil {
+		return finding{Executor: name, Error: err.Error()}
+	}
+	f := finding{Executor: name, OK: true, Info: &info}
+	if r, ok := exec.(righted); ok {
+		if f.Missing, f.Useful, err = r.Missing(ctx); err != nil {
+			return finding{Executor: name, Error: err.Error()}
+		}
+	}
+	if len(f.Missing) > 0 {
+		f.OK, f.Error = false, "rights are missing that every run needs"
+	}
+	return f
 }
 
 func (o *doctorOptions) run(ctx context.Context) error {
@@ -56,15 +85,12 @@ func (o *doctorOptions) run(ctx context.Context) error {
 		if o.executor != autoExecutor && o.executor != e.name {
 			continue
 		}
-		f := finding{Executor: e.name}
 		exec, err := e.new(executorOptions{stateDir: o.stateDir})
-		if err == nil {
-			var info executor.Info
-			info, err = exec.Probe(ctx)
-			f.Info = &info
-		}
-		if f.OK = err == nil; err != nil {
-			f.Error, f.Info = err.Error(), nil
+		f := finding{Executor: e.name}
+		if err != nil {
+			f.Error = err.Error()
+		} else {
+			f = examine(ctx, e.name, exec)
 		}
 		usable = usable || f.OK
 		findings = append(findings, f)
@@ -97,12 +123,20 @@ func (o *doctorOptions) print(findings []finding) error {
 }
 
 func printFinding(w io.Writer, f finding) error {
-	if !f.OK {
-		_, err := fmt.Fprintf(w, "✗ %s: %s\n", f.Executor, f.Error)
+	head := "✗ " + f.Executor + ": " + f.Error
+	if f.OK {
+		head = "✓ " + f.Executor + " " + f.Info.Version
+	}
+	if _, err := fmt.Fprintln(w, head); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "✓ %s %s\n", f.Executor, f.Info.Version); err != nil {
-		return err
+	for _, lack := range slices.Concat(f.Missing, f.Useful) {
+		if _, err := fmt.Fprintf(w, "  ✗ %s\n", lack); err != nil {
+			return err
+		}
+	}
+	if f.Info == nil {
+		return nil
 	}
 	for _, feature := range slices.Sorted(maps.Keys(f.Info.Features)) {
 		ability, mark := f.Info.Features[feature], "✗"

@@ -11,11 +11,13 @@ import (
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/executor/docker"
+	"gitlab.com/f5-pwe/kog/v3/executor/kube"
 	"gitlab.com/f5-pwe/kog/v3/executor/native"
 	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
 )
 
-// autoExecutor takes the first of executors that answers.
+// autoExecutor takes the first of executors that answers, apart from those that
+// have to be asked for.
 const autoExecutor = "auto"
 
 // autoPatience is how long auto waits for an engine that does not answer.
@@ -26,15 +28,23 @@ type executorOptions struct {
 	log      *slog.Logger
 }
 
-// executors are those of this build, in the order in which auto tries them.
-var executors = []struct {
+// entry is an executor of this build.
+type entry struct {
 	name string
 	new  func(executorOptions) (executor.Executor, error)
-}{
-	{docker.Name, func(o executorOptions) (executor.Executor, error) { return docker.New(o.docker()) }},
-	{docker.PodmanName, func(o executorOptions) (executor.Executor, error) { return docker.NewPodman(o.docker()) }},
-	{native.Name, func(o executorOptions) (executor.Executor, error) {
+	// asked: auto leaves it out, it is for those who ask for it.
+	asked bool
+}
+
+// executors are those of this build, in the order in which auto tries them.
+var executors = []entry{
+	{name: docker.Name, new: func(o executorOptions) (executor.Executor, error) { return docker.New(o.docker()) }},
+	{name: docker.PodmanName, new: func(o executorOptions) (executor.Executor, error) { return docker.NewPodman(o.docker()) }},
+	{name: native.Name, new: func(o executorOptions) (executor.Executor, error) {
 		return native.New(native.Options{Dir: filepath.Join(o.stateDir, native.Name), Logger: o.log, Builtin: builtin.Images{}})
+	}},
+	{name: kube.Name, asked: true, new: func(o executorOptions) (executor.Executor, error) {
+		return kube.New(kube.Options{Logger: o.log})
 	}},
 }
 
@@ -55,7 +65,7 @@ func executorNames() string {
 func newExecutor(ctx context.Context, name string, o executorOptions) (executor.Executor, error) {
 	var refused []error
 	for _, e := range executors {
-		if name != e.name && name != autoExecutor {
+		if name != e.name && (name != autoExecutor || e.asked) {
 			continue
 		}
 		exec, err := e.new(o)
