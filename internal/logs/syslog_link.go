@@ -110,6 +110,14 @@ func (l *link) finish() error {
 	return half.CloseWrite()
 }
 
+// wasReset reports, after the end of a TLS connection, whether the server had
+// closed it before it got what was sent last, as one does that takes no such
+// client. Only then is the connection below not there any more.
+func (l *link) wasReset() bool {
+	tcp, ok := l.raw.(*net.TCPConn)
+	return ok && l.raw != l.conn && tcp.CloseWrite() != nil
+}
+
 // close ends the connection and waits for its reader.
 func (l *link) close() {
 	l.unhook()

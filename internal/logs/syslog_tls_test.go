@@ -121,3 +121,44 @@ func TestHungServerHoldsNobodyUpOverTLS(t *testing.T) {
 		serving.Wait()
 	})
 }
+
+// A server that closes before it has got anything leaves with an end that looks
+// well, and yet has read nothing.
+func TestEndBeforeLines(t *testing.T) {
+	cert, key := selfSigned(t)
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	closed := make(chan error, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err == nil {
+			err = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{pair}, SessionTicketsDisabled: true}).Handshake()
+			_ = conn.Close()
+		}
+		closed <- err
+	}()
+	l, err := dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+		return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, "tcp", listener.Addr().String())
+	}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+	if err := l.send([]line{{data: []byte("x")}}); err != nil {
+		t.Skip("told already: ", err)
+	}
+	_ = l.finish()
+	if err := <-l.ended; read(err) && !l.wasReset() {
+		t.Errorf("the line counts as read, the connection ended with %v", err)
+	}
+}

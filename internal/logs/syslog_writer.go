@@ -195,7 +195,7 @@ func (w *writer) finish(ctx context.Context, l *link) (finished bool) {
 	}
 	select {
 	case err := <-l.ended:
-		if !read(err) {
+		if !read(err) || l.wasReset() {
 			return w.broken(ctx, l, err)
 		}
 		w.sent.clear()
