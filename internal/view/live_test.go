@@ -95,13 +95,19 @@ func TestLogOnAScreen(t *testing.T) {
 		s, p := newScreen()
 		log := view.NewLog(s)
 		log.Debug("not shown")
-		log.Info("executor chosen", "executor", "native", "time", "odd\nvalue")
-		log.With("a", 1).WithGroup("g").Warn("esc \x1b[2J", "msg", 2)
-		s.Close()
-		want := "\rexecutor chosen  executor=native time=\"odd\\nvalue\"\r\n! esc   a=1 g.msg=2\r\n"
-		if got := p.take(); got != want {
-			t.Errorf("%q, want %q", got, want)
+		shown := func(want string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if got := p.take(); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
 		}
+		log.Info("executor chosen", "executor", "native", "time", "odd\nvalue")
+		shown("\rexecutor chosen  executor=native time=\"odd\\nvalue\"\r\n")
+		log.With("a", 1).WithGroup("g").Warn("esc \x1b[2J", "msg", 2)
+		shown("\r! esc   a=1 g.msg=2\r\n")
+		s.Close()
 		if log.Enabled(context.Background(), slog.LevelDebug) {
 			t.Error("debug records are enabled")
 		}
