@@ -89,7 +89,7 @@ func TestDocumentedRoleIsEnough(t *testing.T) {
 	if n, err := x.Sweep(t.Context(), spec.Labels); err != nil || n != 2 {
 		t.Errorf("Sweep() = %d, %v; want 2 containers", n, err)
 	}
-	if left := c.leftovers(t); left != nil {
+	if left := c.leftovers(t); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
 }
@@ -107,7 +107,7 @@ func TestMissingRightsAreNamed(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Start() = %v, want an error with %q", err, want)
 	}
-	if left := c.leftovers(t); left != nil {
+	if left := c.leftovers(t); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
 }
