@@ -20,6 +20,8 @@ const (
 	// lateAfter is how long a log may go on after its container's end was seen
 	// before it is read anew, without waiting for more.
 	lateAfter = 10 * time.Second
+	// stopSeen is how long Stop may take to see the end of a pod that is gone.
+	stopSeen = time.Second
 	// shortReadings is how often an ended container's log may end before what
 	// was read of it already, until that counts as lost.
 	shortReadings = 10
@@ -112,7 +114,7 @@ type source struct{ pod, stream string }
 func (p *process) followStream(ctx context.Context, from source, w io.Writer) error {
 	c := &cursor{w: w}
 	var wait backoff
-	good, short := time.Now(), 0
+	good, short, atEnd := time.Now(), 0, false
 	for {
 		over := p.known(nil) != nil
 		err := p.readLog(ctx, c, from, !over)
@@ -121,7 +123,9 @@ func (p *process) followStream(ctx context.Context, from source, w io.Writer) er
 			return c.failed
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, errRotated), isGone(err):
+		case isGone(err):
+			return p.unlessStopped(ctx, atEnd, err)
+		case errors.Is(err, errRotated):
 			return err
 		case err == nil && over && c.complete() && c.reading.fresh == 0:
 			return nil
@@ -140,8 +144,9 @@ func (p *process) followStream(ctx context.Context, from source, w io.Writer) er
 			continue // once more, to be sure
 		}
 		if !over {
+			atEnd = err == nil
 			if over, err = p.hasEnded(ctx); err != nil && !errors.Is(err, executor.ErrEngineGone) {
-				return err
+				return p.unlessStopped(ctx, atEnd, err)
 			}
 		}
 		if !over || err != nil {
@@ -150,6 +155,25 @@ func (p *process) followStream(ctx context.Context, from source, w io.Writer) er
 			}
 		}
 	}
+}
+
+// unlessStopped makes no error of a pod that went with Stop, when its log was
+// read until the node ended it.
+func (p *process) unlessStopped(ctx context.Context, atEnd bool, err error) error {
+	if !atEnd || !isGone(err) {
+		return err
+	}
+	select {
+	case <-p.ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(stopSeen):
+	}
+	if p.recorded(ctx) == nil {
+		return err
+	}
+	return nil
 }
 
 // hasEnded asks the cluster whether the container has ended.
