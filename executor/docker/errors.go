@@ -109,9 +109,14 @@ func (e *Executor) passes(err error) bool {
 	return slices.ContainsFunc(e.flavour.passing, func(words string) bool { return strings.Contains(err.Error(), words) })
 }
 
+// goneWords are in the errors of containers that are being removed, or were
+// during the call, and of which an engine says so with another status.
+var goneWords = []string{"marked for removal", "no such container"}
+
 // aboutContainer is translate for calls about a container.
 func (e *Executor) aboutContainer(ctx context.Context, err error) error {
-	if errdefs.IsNotFound(err) || err != nil && strings.Contains(err.Error(), "marked for removal") {
+	gone := func(words string) bool { return strings.Contains(err.Error(), words) }
+	if errdefs.IsNotFound(err) || err != nil && slices.ContainsFunc(goneWords, gone) {
 		return &engineError{text: plain(err), kind: executor.ErrNotFound, err: err}
 	}
 	return e.translate(ctx, err)

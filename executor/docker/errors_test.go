@@ -139,6 +139,8 @@ func TestAboutContainer(t *testing.T) {
 	if err.Error() != "No such container: x" {
 		t.Errorf("error %q", err)
 	}
+	during := errors.New("container 12ab does not exist in database: no such container")
+	wantKinds(t, e.aboutContainer(t.Context(), during), executor.ErrNotFound)
 	if err := e.aboutContainer(t.Context(), nil); err != nil {
 		t.Errorf("nothing became %v", err)
 	}
