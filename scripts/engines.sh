@@ -89,11 +89,12 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# launch starts an engine in the background.
+# launch starts an engine in the background. It ends with this script, even if
+# that is killed.
 launch() {
 	local name=$1
 	shift
-	"$@" >"$dir/$name.log" 2>&1 </dev/null &
+	setpriv --pdeathsig TERM "$@" >"$dir/$name.log" 2>&1 </dev/null &
 	pids+=($!)
 	names+=("$name")
 }

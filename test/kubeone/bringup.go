@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -72,7 +70,16 @@ func (c *cluster) prepare(ctx context.Context) error {
 	if err := c.choosePorts(); err != nil {
 		return err
 	}
-	return errors.Join(c.ownMounts(), c.makeCgroups(), c.makeBridge(ctx), c.writePKI(), c.writeConfigs())
+	if err := c.ownMounts(); err != nil {
+		return err
+	}
+	if err := c.makeCgroups(); err != nil {
+		return err
+	}
+	if err := c.makeBridge(ctx); err != nil {
+		return err
+	}
+	return errors.Join(c.writePKI(), c.writeConfigs())
 }
 
 // furnish waits for the node, and for what every namespace and claim needs.
@@ -183,41 +190,4 @@ func (c *cluster) controllerManagerFlags() []string {
 		"--enable-hostpath-provisioner=true",
 		"--flex-volume-plugin-dir=" + c.path("flexvolume"),
 	}
-}
-
-// choosePorts finds free ports of the loopback interface. They are not of the
-// range that the system gives to clients, so that a part that is started again
-// finds its port free.
-func (c *cluster) choosePorts() error {
-	next := 20000
-	for _, port := range []*int{&c.ports.api, &c.ports.etcd, &c.ports.etcdPeer, &c.ports.kubelet, &c.ports.kubeletHealth} {
-		for ; *port == 0; next++ {
-			if next > 30000 {
-				return errors.New("no free port between 20000 and 30000")
-			}
-			if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(next)); err == nil {
-				if err := l.Close(); err != nil {
-					return err
-				}
-				*port = next
-			}
-		}
-	}
-	return nil
-}
-
-// makeBridge makes the bridge that pods are connected to. Its address is the
-// node's, which thereby needs no other network, and must not be of loopback.
-func (c *cluster) makeBridge(ctx context.Context) error {
-	for _, args := range [][]string{
-		{"link", "set", "lo", "up"},
-		{"link", "add", bridge, "type", "bridge"},
-		{"address", "add", nodeIP + "/24", "dev", bridge},
-		{"link", "set", bridge, "up"},
-	} {
-		if out, err := exec.CommandContext(ctx, "ip", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %v: %w: %s", args, err, out)
-		}
-	}
-	return nil
 }

@@ -39,6 +39,13 @@ func cgroupRoots() ([]string, error) {
 	return files, nil
 }
 
+// controllersIn picks the controllers that a kubelet needs out of a list.
+func controllersIn(list string) []string {
+	return slices.DeleteFunc(strings.Fields(list), func(controller string) bool {
+		return !slices.Contains([]string{"cpu", "cpuset", "hugetlb", "memory", "pids"}, controller)
+	})
+}
+
 func (c *cluster) makeCgroups() error {
 	roots, err := cgroupRoots()
 	if err != nil {
@@ -50,7 +57,7 @@ func (c *cluster) makeCgroups() error {
 		}
 		// Version 2 has only those controllers in a cgroup that its parent hands down.
 		if b, err := os.ReadFile(filepath.Join(root, "cgroup.controllers")); err == nil {
-			for _, controller := range strings.Fields(string(b)) {
+			for _, controller := range controllersIn(string(b)) {
 				if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0o644); err != nil {
 					return fmt.Errorf("cgroup controller %s: %w", controller, err)
 				}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -22,22 +21,19 @@ const endLimit = 30 * time.Second
 // down takes away what a kubeone that was killed left of its cluster.
 func down(args []string) error {
 	c := &cluster{}
-	fs := flag.NewFlagSet("down", flag.ContinueOnError)
+	fs := flag.NewFlagSet("down", flag.ExitOnError)
 	fs.StringVar(&c.dir, "dir", "", "state folder of the cluster")
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
+	_ = fs.Parse(args) // ends the program on errors
 	if c.dir == "" {
 		return errors.New("down needs -dir, the state folder of the cluster")
 	}
-	var err error
-	if c.dir, err = filepath.Abs(c.dir); err != nil {
+	if _, err := os.Stat(c.dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err := c.resolveDir(); err != nil {
 		return err
 	}
 	if _, err := os.Stat(c.path("pid")); err != nil {
-		if _, err := os.Stat(c.dir); errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
 		return fmt.Errorf("%s is not the state folder of a cluster", c.dir)
 	}
 	return c.down()
@@ -55,8 +51,7 @@ func (c *cluster) down() error {
 	if err := c.kill(); err != nil {
 		return err
 	}
-	// The bridge is not there where the network namespace has gone.
-	_ = exec.Command("ip", "link", "delete", bridge).Run()
+	removeBridge()
 	err := errors.Join(c.unmount(), c.removeCgroups(), os.RemoveAll(c.dir))
 	c.releaseFolders()
 	return err

@@ -37,13 +37,16 @@ var privateSettings = []string{
 func (c *cluster) enter() (err error) {
 	if c.dir == "" {
 		c.dir, err = os.MkdirTemp("", "kubeone-")
-	} else if c.dir, err = filepath.Abs(c.dir); err == nil {
+	} else {
 		err = os.Mkdir(c.dir, 0o700)
 	}
 	if err != nil {
 		return fmt.Errorf("the state folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(c.dir)) }()
+	if err := c.resolveDir(); err != nil {
+		return err
+	}
 	if err := os.Mkdir(c.path("pid"), 0o755); err != nil {
 		return err
 	}
@@ -65,27 +68,31 @@ func (c *cluster) enter() (err error) {
 	return fmt.Errorf("%s: %w", self, syscall.Exec(self, os.Args, append(os.Environ(), markVariable+"="+c.dir)))
 }
 
+// resolveDir makes the path of the state folder the one that the kernel shows.
+func (c *cluster) resolveDir() error {
+	dir, err := filepath.EvalSymlinks(c.dir)
+	if err != nil {
+		return err
+	}
+	c.dir, err = filepath.Abs(dir)
+	return err
+}
+
 // ownMounts mounts folders and files of the cluster over those that it would
 // share with the machine. Locks on the folders say that they are in use.
 func (c *cluster) ownMounts() error {
 	for _, dir := range privateFolders {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-		f, err := os.Open(dir)
+		f, err := holdFolder(dir)
 		if err != nil {
 			return err
 		}
 		c.held = append(c.held, f)
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH); err != nil {
-			return fmt.Errorf("lock %s: %w", dir, err)
-		}
 		source := c.path("private", dir)
 		if err := os.MkdirAll(source, 0o755); err != nil {
 			return err
 		}
-		if err := syscall.Mount(source, dir, "", syscall.MS_BIND, ""); err != nil {
-			return fmt.Errorf("mount over %s: %w", dir, err)
+		if err := c.mountOver(source, dir); err != nil {
+			return err
 		}
 	}
 	for _, file := range privateSettings {
@@ -103,11 +110,47 @@ func (c *cluster) ownMounts() error {
 		if err := os.WriteFile(source, value, 0o644); err != nil {
 			return err
 		}
-		if err := syscall.Mount(source, file, "", syscall.MS_BIND, ""); err != nil {
-			return fmt.Errorf("mount over %s: %w", file, err)
+		if err := c.mountOver(source, file); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (c *cluster) mountOver(source, target string) error {
+	if err := syscall.Mount(source, target, "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount over %s: %w", target, err)
+	}
+	c.mounted = append(c.mounted, target)
+	return nil
+}
+
+// holdFolder makes a folder where it is missing, and locks it.
+func holdFolder(dir string) (*os.File, error) {
+	for {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		f, err := os.Open(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH); err != nil {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
+		}
+		// Another cluster may have removed it before the lock was there.
+		locked, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if there, err := os.Stat(dir); err == nil && os.SameFile(locked, there) {
+			return f, nil
+		}
+		_ = f.Close() // nothing was written
+	}
 }
 
 // unmount undoes every mount of the cluster in this mount namespace.
@@ -116,18 +159,15 @@ func (c *cluster) unmount() error {
 	if err != nil {
 		return err
 	}
+	points := c.mounted
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], c.dir+"/") {
+			points = append(points, f[4])
+		}
+	}
 	var errs []error
-	lines := strings.Split(string(b), "\n")
-	slices.Reverse(lines) // last mounted, first unmounted
-	for _, line := range lines {
-		f := strings.Fields(line)
-		if len(f) < 5 {
-			continue
-		}
-		root, point := f[3], f[4]
-		if !strings.HasPrefix(point, c.dir+"/") && !strings.Contains(root, c.path("private")+"/") {
-			continue
-		}
+	for _, point := range slices.Backward(points) {
+		// EINVAL: it went with another.
 		if err := syscall.Unmount(point, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
 			errs = append(errs, fmt.Errorf("unmount %s: %w", point, err))
 		}

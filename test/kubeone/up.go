@@ -36,7 +36,9 @@ type cluster struct {
 
 	ports struct{ api, etcd, etcdPeer, kubelet, kubeletHealth int }
 	parts []*part
-	held  []*os.File // see ownMounts
+
+	held    []*os.File // locks on the folders that are mounted over
+	mounted []string   // see ownMounts
 }
 
 func (c *cluster) path(p ...string) string { return filepath.Join(append([]string{c.dir}, p...)...) }
@@ -53,10 +55,7 @@ func (c *cluster) step(what string) {
 // up starts a cluster, runs the command that follows the flags (or waits for a
 // signal where there is none) and takes the cluster down again.
 func up(args []string) (err error) {
-	c, command, err := parseUp(args)
-	if err != nil {
-		return err
-	}
+	c, command := parseUp(args)
 	if err := c.needs(); err != nil {
 		return err
 	}
@@ -94,26 +93,24 @@ func up(args []string) (err error) {
 	return c.runCommand(ctx, command)
 }
 
-func parseUp(args []string) (c *cluster, command []string, err error) {
-	c = &cluster{start: time.Now()}
+func parseUp(args []string) (*cluster, []string) {
+	c := &cluster{start: time.Now()}
 	var imports string
-	fs := flag.NewFlagSet("up", flag.ContinueOnError)
+	fs := flag.NewFlagSet("up", flag.ExitOnError)
 	fs.StringVar(&c.dir, "dir", "", "state folder, which must not exist and is removed at the end (default: a temporary one)")
 	fs.StringVar(&c.cniBin, "cni-bin", "/usr/lib/cni", "folder of the CNI plugins bridge, host-local and loopback")
 	fs.StringVar(&c.busybox, "busybox", "/bin/busybox", "static busybox: becomes localhost/busybox:1")
 	fs.StringVar(&c.catatonit, "catatonit", "/usr/bin/catatonit", "static catatonit: becomes the pause image")
 	fs.StringVar(&imports, "import", "", "image archives to import, comma-separated")
 	fs.BoolVar(&c.verbose, "v", false, "print when each step was reached")
-	if err := fs.Parse(args); err != nil {
-		return nil, nil, err
-	}
+	_ = fs.Parse(args) // ends the program on errors
 	if imports != "" {
 		c.imports = strings.Split(imports, ",")
 	}
 	if marked := os.Getenv(markVariable); marked != "" {
 		c.dir = marked
 	}
-	return c, fs.Args(), nil
+	return c, fs.Args()
 }
 
 // needs says what this machine lacks.
@@ -155,9 +152,6 @@ func (c *cluster) runCommand(ctx context.Context, command []string) error {
 func report(err error) int {
 	if err == nil {
 		return 0
-	}
-	if errors.Is(err, flag.ErrHelp) {
-		return 2
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
