@@ -21,6 +21,7 @@ init: ## Install what building and testing need (as root on Debian), download mo
 	@scripts/setup.sh
 	@go mod download
 	@cd test/kubeone && go mod download
+	@cd test/containerd && go mod download
 
 build: ## Build bin/kog-$GOOS-$GOARCH
 	@scripts/build.sh

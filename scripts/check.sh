@@ -26,6 +26,7 @@ step setup
 scripts/setup.sh
 go mod download
 (cd test/kubeone && go mod download)
+(cd test/containerd && go mod download)
 
 # Building the test cluster and the linter for the first time takes minutes: it
 # goes on beside the rest, in process groups of their own.

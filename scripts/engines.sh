@@ -139,7 +139,7 @@ await() {
 }
 
 if wanted kube && [[ -z ${KOG_TEST_KUBE:-} && -n ${KOG_KUBEONE:-} ]]; then
-	launch kube "$KOG_KUBEONE" up -dir "$dir/kube"
+	launch kube "$KOG_KUBEONE" up -dir "$dir/kube" -containerd "$(dirname "$KOG_KUBEONE")/containerd"
 	export KOG_TEST_KUBE=1 KUBECONFIG=$dir/kube/kubeconfig KUBEONE_DIR=$dir/kube KUBEONE_CONTAINERD=$dir/kube/containerd.sock
 fi
 socket docker KOG_TEST_DOCKER dockerd "$here/dockerd.sh" "$dir" docker

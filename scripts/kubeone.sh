@@ -1,31 +1,36 @@
 #!/usr/bin/env bash
-# Builds test/kubeone and prints the path of the binary. Like tools, it is kept
-# in a cache, under a hash of all that goes into it: building it for the first
-# time takes minutes. Whoever comes while it is being built waits for it.
+# Builds test/kubeone and the containerd of test/containerd, side by side, and
+# prints the path of the first. Like tools, they are kept in a cache, under a hash
+# of all that goes into them: building them for the first time takes minutes.
+# Whoever comes while they are being built waits for it.
 set -euo pipefail
 cd "$(dirname "$0")/../test/kubeone"
 
 key=$({
 	go version
-	cat ../../scripts/kubeone.sh
+	cat ../../scripts/kubeone.sh ../containerd/go.mod ../containerd/go.sum
 	for file in go.mod go.sum *.go; do
 		[[ $file == *_test.go ]] || { echo "$file" && cat "$file"; }
 	done
 } | sha256sum | cut -c 1-16)
-binary=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/kog-tools/$key/kubeone
-if [[ ! -x $binary ]]; then
-	mkdir -p "$(dirname "$binary")"
-	exec 9>"$binary.lock"
+dir=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/kog-tools/$key
+if [[ ! -x $dir/kubeone ]]; then
+	mkdir -p "$dir"
+	exec 9>"$dir/lock"
 	flock 9
-	if [[ ! -x $binary ]]; then
-		trap 'rm -f "$binary.part"' EXIT
+	if [[ ! -x $dir/kubeone ]]; then
+		trap 'rm -f "$dir"/*.part' EXIT
+		# Only the daemon is needed; what is left out needs more than the module.
+		(cd ../containerd && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" \
+			-tags no_aufs,no_btrfs,no_devmapper,no_tracing,no_zfs -o "$dir/containerd.part" tool)
 		# Kubernetes tells its version only if it is told.
 		version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
 		IFS=v. read -r _ major minor _ <<<"$version"
 		package=k8s.io/component-base/version
 		flags="-s -w -X $package.gitVersion=$version -X $package.gitMajor=$major -X $package.gitMinor=$minor"
-		go build -buildvcs=false -ldflags "$flags" -o "$binary.part" .
-		mv "$binary.part" "$binary"
+		go build -buildvcs=false -ldflags "$flags" -o "$dir/kubeone.part" .
+		mv "$dir/containerd.part" "$dir/containerd"
+		mv "$dir/kubeone.part" "$dir/kubeone"
 	fi
 fi
-echo "$binary"
+echo "$dir/kubeone"

@@ -26,7 +26,7 @@ func (c *cluster) bringUp(ctx context.Context) error {
 		return err
 	}
 	// containerd gets ready beside the control plane.
-	c.spawn("containerd", "containerd", "--config", c.path("containerd.toml"))
+	c.spawn("containerd", c.containerd, "--config", c.path("containerd.toml"))
 	c.spawn("etcd", append([]string{self, "etcd"}, c.etcdFlags()...)...)
 	if err := c.wait(ctx, "etcd", c.etcdHealthy); err != nil {
 		return err

@@ -56,7 +56,7 @@ type kubeone struct {
 func start(t *testing.T) *kubeone {
 	t.Helper()
 	k := &kubeone{}
-	k.busybox, k.cniBin = "/bin/busybox", "/usr/lib/cni"
+	k.containerd, k.busybox, k.cniBin = "containerd", "/bin/busybox", "/usr/lib/cni"
 	if err := k.needs(); err != nil {
 		if slices.Contains(strings.Split(os.Getenv("KOG_TEST_REQUIRE"), ","), "kube") {
 			t.Fatal(err)

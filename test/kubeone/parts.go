@@ -75,10 +75,8 @@ func (c *cluster) runPart(ctx context.Context, p *part) error {
 		_ = cmd.Process.Kill() // it may have ended
 		return errors.Join(err, cmd.Wait())
 	}
-	// On a busy machine, containerd's shims would else lose the last output of
-	// containers: they wait for two seconds until it is read. See
-	// https://github.com/containerd/containerd/pull/12364. Without the right to
-	// it, it is done without.
+	// Tests keep the machine busy. What they wait for goes first, where that is
+	// allowed.
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, niceness)
 	return cmd.Wait()
 }

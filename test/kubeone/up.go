@@ -28,7 +28,7 @@ const markVariable = "KUBEONE_CLUSTER"
 // A cluster is one node with all its parts.
 type cluster struct {
 	dir                string // state folder: everything that the cluster writes is in there
-	cniBin             string
+	containerd, cniBin string
 	busybox, catatonit string
 	imports            []string
 	verbose            bool
@@ -98,6 +98,7 @@ func parseUp(args []string) (*cluster, []string) {
 	var imports string
 	fs := flag.NewFlagSet("up", flag.ExitOnError)
 	fs.StringVar(&c.dir, "dir", "", "state folder, which must not exist and is removed at the end (default: a temporary one)")
+	fs.StringVar(&c.containerd, "containerd", "containerd", "containerd's daemon; its shim and ctr are those in PATH")
 	fs.StringVar(&c.cniBin, "cni-bin", "/usr/lib/cni", "folder of the CNI plugins bridge, host-local and loopback")
 	fs.StringVar(&c.busybox, "busybox", "/bin/busybox", "static busybox: becomes localhost/busybox:1")
 	fs.StringVar(&c.catatonit, "catatonit", "/usr/bin/catatonit", "static catatonit: becomes the pause image")
@@ -124,7 +125,7 @@ func (c *cluster) needs() error {
 	}
 	var missing []string
 	for _, tool := range []string{
-		"containerd", "containerd-shim-runc-v2", "ctr", "runc", "ip", c.busybox,
+		c.containerd, "containerd-shim-runc-v2", "ctr", "runc", "ip", c.busybox,
 		filepath.Join(c.cniBin, "bridge"), filepath.Join(c.cniBin, "host-local"), filepath.Join(c.cniBin, "loopback"),
 	} {
 		if _, err := exec.LookPath(tool); err != nil {
