@@ -42,7 +42,7 @@ func TestKilledRunLosesNoNotification(t *testing.T) {
 	k.told(0, false) // unpacks the image
 	began := time.Now()
 	k.told(notifyKillRounds+1, false)
-	k.typical = time.Since(began)
+	k.typical.Store(int64(time.Since(began)))
 	for n := 1; n <= notifyKillRounds; n++ {
 		k.told(n, true)
 	}
