@@ -38,8 +38,8 @@ workflows:
     start: {action: waits, success: after, failure: after, abort: after}
     after: {action: rests}
 actions:
-  waits: {image: 'docker-archive:ARCHIVE'}
-  rests: {image: 'builtin:auto-result'}
+  waits: {image: 'IMAGE'}
+  rests: {image: 'BUILTIN'}
 `
 
 // daemon is a Docker engine of a test's own, which may be killed.
@@ -153,22 +153,17 @@ type waiting struct {
 func startWaiting(t *testing.T, w world) *waiting {
 	t.Helper()
 	dir := t.TempDir()
-	archive := busyboxImage(t, dir, waitScript)
-	w.removesImage(t, archive)
+	image := w.image(t, busyboxImage(t, dir, waitScript))
 	job := filepath.Join(dir, "job.yaml")
-	if err := os.WriteFile(job, []byte(strings.ReplaceAll(waitJob, "ARCHIVE", archive)), 0o600); err != nil {
+	text := strings.NewReplacer("IMAGE", image, "BUILTIN", w.builtin(t)).Replace(waitJob)
+	if err := os.WriteFile(job, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	k := &waiting{t: t, state: filepath.Join(dir, "state"), count: filepath.Join(dir, "count"), exited: make(chan struct{})}
 	if err := os.Mkdir(k.count, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	path, err := exec.LookPath("kog")
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.cmd = exec.Command(path, "run", "-f", job, "--state-dir", k.state, "--run-id", "waiting", "--executor", w.name, "--volume", k.count+":/count")
-	k.cmd.Env = w.environ()
+	k.cmd = w.command(t, "kog", "run", "-f", job, "--state-dir", k.state, "--run-id", "waiting", "--executor", w.name, "--volume", k.count+":/count")
 	k.cmd.Stdout, k.cmd.Stderr = &k.out, &k.out
 	if err := k.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -358,9 +353,9 @@ func TestImageRemovedByHand(t *testing.T) {
 // of the output.
 func TestConnectionsCut(t *testing.T) {
 	onEngines(t, func(t *testing.T, w world) {
-		p := newCutter(t, strings.TrimPrefix(w.host(), "unix://"))
+		p := newCutter(t, "unix", filepath.Join(shortDir(t), "cut.sock"), strings.TrimPrefix(w.host(), "unix://"))
 		far := w
-		far.at = "unix://" + p.socket
+		far.at = "unix://" + p.address
 		k := startWaiting(t, far)
 		for range 10 {
 			p.cutAll()
@@ -374,18 +369,18 @@ func TestConnectionsCut(t *testing.T) {
 
 // cutter stands between kog and the engine.
 type cutter struct {
-	socket string
-	mu     sync.Mutex
-	open   map[net.Conn]bool
+	address string // where it listens
+	mu      sync.Mutex
+	open    map[net.Conn]bool
 }
 
-func newCutter(t *testing.T, engine string) *cutter {
+func newCutter(t *testing.T, network, address, engine string) *cutter {
 	t.Helper()
-	c := &cutter{socket: filepath.Join(shortDir(t), "cut.sock"), open: map[net.Conn]bool{}}
-	l, err := net.Listen("unix", c.socket)
+	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := &cutter{address: l.Addr().String(), open: map[net.Conn]bool{}}
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -393,7 +388,7 @@ func newCutter(t *testing.T, engine string) *cutter {
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("unix", engine)
+			far, err := net.Dial(network, engine)
 			if err != nil {
 				_ = near.Close()
 				continue
@@ -416,18 +411,21 @@ func newCutter(t *testing.T, engine string) *cutter {
 // pipe copies one direction, and passes its end on.
 func pipe(to, from net.Conn) {
 	_, _ = io.Copy(to, from)
-	if half, ok := to.(*net.UnixConn); ok {
+	if half, ok := to.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
 }
 
-func (c *cutter) cutAll() {
+// cutAll returns how many connections there were, of which each has two ends.
+func (c *cutter) cutAll() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n := len(c.open) / 2
 	for conn := range c.open {
 		_ = conn.Close()
 	}
 	clear(c.open)
+	return n
 }
 
 // shortDir is a folder whose path leaves room for the name of a socket.

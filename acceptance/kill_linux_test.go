@@ -17,6 +17,7 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/executor/docker"
 	"gitlab.com/f5-pwe/kog/v3/executor/executortest"
+	"gitlab.com/f5-pwe/kog/v3/executor/kube"
 	"gitlab.com/f5-pwe/kog/v3/executor/native"
 )
 
@@ -29,6 +30,7 @@ var killings = map[string]killing{
 	native.Name:       {steps: 5, rounds: 20, kills: 4, atOnce: 1},
 	docker.Name:       {steps: 2, rounds: 200, kills: 2, atOnce: 4},
 	docker.PodmanName: {steps: 2, rounds: 20, kills: 2, atOnce: 2},
+	kube.Name:         {steps: 2, rounds: 20, kills: 2, atOnce: 4},
 }
 
 // Every step writes its name into a file of the host before it does anything
@@ -42,13 +44,12 @@ echo 'KOG:{"result":"success","message":"done"}'`
 func TestKillAndGoOn(t *testing.T) {
 	onWorlds(t, func(t *testing.T, w world) {
 		dir := t.TempDir()
-		archive := busyboxImage(t, dir, killScript)
-		w.removesImage(t, archive)
+		image := w.image(t, busyboxImage(t, dir, killScript))
 		k := &killer{
 			t: t, world: w, killing: killings[w.name], dir: dir, job: filepath.Join(dir, "job.yaml"),
 			moment: rand.N[time.Duration],
 		}
-		if err := os.WriteFile(k.job, []byte(killJob(archive, k.steps)), 0o600); err != nil {
+		if err := os.WriteFile(k.job, []byte(killJob(image, k.steps)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		k.round(0, false) // unpacks the image
@@ -103,7 +104,7 @@ func busyboxImage(t *testing.T, dir, script string) string {
 	return archive
 }
 
-func killJob(archive string, steps int) string {
+func killJob(image string, steps int) string {
 	var y strings.Builder
 	y.WriteString("name: kill\nworkflows:\n  run:\n    start: {action: a, success: s1}\n")
 	for i := 1; i < steps; i++ {
@@ -113,7 +114,7 @@ func killJob(archive string, steps int) string {
 		}
 		fmt.Fprintf(&y, "    s%d: {action: a%s}\n", i, next)
 	}
-	fmt.Fprintf(&y, "actions: {a: {image: 'docker-archive:%s'}}\n", archive)
+	fmt.Fprintf(&y, "actions: {a: {image: '%s'}}\n", image)
 	return y.String()
 }
 

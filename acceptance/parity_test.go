@@ -13,26 +13,34 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gitlab.com/f5-pwe/kog/v3/executor/kube"
 	"gitlab.com/f5-pwe/kog/v3/executor/native"
+	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
 )
 
 // parityRuns are run on every executor: the examples, and a job for each end
 // that a step can have.
 var parityRuns = []struct {
-	name string
-	args []string
+	name, file string
+	args       []string
 }{
-	{"tour", []string{"-f", "../examples/tour.yaml"}},
-	{"tour with its key", []string{"-f", "../examples/tour.yaml", "--env", "RELEASE_KEY=x"}},
-	{"documentation", []string{"-f", "../examples/documentation.yaml"}},
-	{"documentation with its variable", []string{"-f", "../examples/documentation.yaml", "--env", "TEST=1"}},
-	{"undefined action", []string{"-f", "../examples/documentation-undefined.yaml"}},
-	{"retry", []string{"-f", "../examples/retry.yaml"}},
-	{"limit of steps", []string{"-f", "../examples/retry.yaml", "--max-steps", "4"}},
-	{"hardware", []string{"-f", "../examples/hardware.yaml"}},
-	{"remediate", []string{"-f", "../examples/hardware.yaml", "--workflow", "remediate"}},
-	{"ends", []string{"-f", "testdata/ends.yaml", "--grace", "1s"}},
-	{"without network", []string{"-f", "../examples/retry.yaml", "--network", "none"}},
+	{"tour", "../examples/tour.yaml", nil},
+	{"tour with its key", "../examples/tour.yaml", []string{"--env", "RELEASE_KEY=x"}},
+	{"documentation", "../examples/documentation.yaml", nil},
+	{"documentation with its variable", "../examples/documentation.yaml", []string{"--env", "TEST=1"}},
+	{"undefined action", "../examples/documentation-undefined.yaml", nil},
+	{"retry", "../examples/retry.yaml", nil},
+	{"limit of steps", "../examples/retry.yaml", []string{"--max-steps", "4"}},
+	{"hardware", "../examples/hardware.yaml", nil},
+	{"remediate", "../examples/hardware.yaml", []string{"--workflow", "remediate"}},
+	// A cluster tries to start a container until the end of the time for that.
+	{"ends", "testdata/ends.yaml", []string{"--grace", "1s", "--start-timeout", "30s"}},
+	{"without network", "../examples/retry.yaml", []string{"--network", "none"}},
+}
+
+// withoutParity are runs for which an executor can do nothing but refuse.
+var withoutParity = map[string]string{
+	kube.Name: "without network",
 }
 
 // The same job gives the same events on every executor, but for times, IDs and
@@ -41,12 +49,23 @@ func TestParity(t *testing.T) {
 	journals := map[string]map[string][]string{}
 	onWorlds(t, func(t *testing.T, w world) {
 		journals[w.name] = map[string][]string{}
+		job := func(file string) string { return file }
+		back := strings.NewReplacer()
+		if w.name == kube.Name {
+			job, back = jobsForCluster(t, w)
+		}
 		for _, r := range parityRuns {
-			journals[w.name][r.name] = runForParity(t, w, r.args)
+			if r.name != withoutParity[w.name] {
+				args := append([]string{"-f", job(r.file)}, r.args...)
+				journals[w.name][r.name] = runForParity(t, w, args, back)
+			}
 		}
 	})
 	for name, runs := range journals {
 		for _, r := range parityRuns {
+			if r.name == withoutParity[name] {
+				continue
+			}
 			if diff := cmp.Diff(journals[native.Name][r.name], runs[r.name]); diff != "" {
 				t.Errorf("%s: the journals of native (-) and %s (+) differ:\n%s", r.name, name, diff)
 			}
@@ -54,7 +73,26 @@ func TestParity(t *testing.T) {
 	}
 }
 
-func runForParity(t *testing.T, w world, args []string) []string {
+// jobsForCluster gives the jobs with an image of the node in place of kog's own,
+// and what makes their journals those of the jobs as they are.
+func jobsForCluster(t *testing.T, w world) (job func(file string) string, back *strings.Replacer) {
+	const own = "builtin:" + builtin.AutoResult
+	image, dir := w.builtinOnNode(t), t.TempDir()
+	job = func(file string) string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file = filepath.Join(dir, filepath.Base(file))
+		if err := os.WriteFile(file, bytes.ReplaceAll(text, []byte(own), []byte(image)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	return job, strings.NewReplacer(image, own)
+}
+
+func runForParity(t *testing.T, w world, args []string, back *strings.Replacer) []string {
 	t.Helper()
 	path, err := exec.LookPath("kog")
 	if err != nil {
@@ -72,7 +110,7 @@ func runForParity(t *testing.T, w world, args []string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return normalised(t, data)
+	return normalised(t, []byte(back.Replace(string(data))))
 }
 
 // normalised leaves out what may differ: numbers and times of the events, what

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/executor/docker"
 	"gitlab.com/f5-pwe/kog/v3/executor/executortest"
+	"gitlab.com/f5-pwe/kog/v3/executor/kube"
 	"gitlab.com/f5-pwe/kog/v3/executor/native"
 	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
 )
@@ -25,35 +27,46 @@ type world struct {
 	// given is the variable by which the tests learn where the engine listens,
 	// told the one by which kog does. Both are empty where there is no engine.
 	given, told string
-	// at is where the engine listens, if not there.
+	// at is where the engine listens, if not there, or a cluster's file.
 	at string
+	// within is the network namespace in which the engine is, if not here.
+	within string
 }
 
 var worlds = []world{
 	{name: native.Name},
 	{name: docker.Name, given: "KOG_TEST_DOCKER", told: "DOCKER_HOST"},
 	{name: docker.PodmanName, given: "KOG_TEST_PODMAN", told: "CONTAINER_HOST"},
+	{name: kube.Name, given: "KOG_TEST_KUBE", told: "KUBECONFIG", at: os.Getenv("KUBECONFIG")},
 }
 
 // onWorlds runs a test with each executor whose engine is there.
 func onWorlds(t *testing.T, test func(t *testing.T, w world)) {
 	for _, w := range worlds {
 		t.Run(w.name, func(t *testing.T) {
-			if w.given != "" && w.host() == "" {
-				executortest.Unavailable(t, w.name, w.given+" does not say where the engine listens; scripts/engines.sh starts one")
-			}
+			w.needs(t)
 			test(t, w)
 		})
 	}
 }
 
+// needs skips a test where the engine is not.
+func (w world) needs(t *testing.T) {
+	t.Helper()
+	if w.given != "" && os.Getenv(w.given) == "" {
+		executortest.Unavailable(t, w.name, w.given+" does not say that there is an engine; scripts/engines.sh starts one")
+	}
+}
+
+func (w world) docker() bool { return w.name == docker.Name || w.name == docker.PodmanName }
+
 func (w world) host() string { return cmp.Or(w.at, os.Getenv(w.given)) }
 
-// onEngines is onWorlds for those that have an engine.
+// onEngines is onWorlds for those that have an engine with Docker's API.
 func onEngines(t *testing.T, test func(t *testing.T, w world)) {
 	onWorlds(t, func(t *testing.T, w world) {
-		if w.given == "" {
-			t.Skip("there is no engine between kog and its containers")
+		if !w.docker() {
+			t.Skip("there is no such engine between kog and its containers")
 		}
 		test(t, w)
 	})
@@ -65,6 +78,30 @@ func (w world) environ() []string {
 		return os.Environ()
 	}
 	return append(os.Environ(), w.told+"="+w.host())
+}
+
+// command is a program that finds the engine.
+func (w world) command(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	if w.within != "" {
+		cmd = exec.Command("nsenter", append([]string{"--net=" + w.within, path}, args...)...)
+	}
+	cmd.Env = w.environ()
+	return cmd
+}
+
+// builtin is how a job names kog's own image.
+func (w world) builtin(t *testing.T) string {
+	t.Helper()
+	if w.name == kube.Name {
+		return w.builtinOnNode(t)
+	}
+	return "builtin:" + builtin.AutoResult
 }
 
 // executor makes one on the world's engine.
@@ -85,6 +122,8 @@ func newExecutor(name, stateDir string) (executor.Executor, error) {
 		return docker.NewPodman(docker.Options{Builtin: builtin.Images{}})
 	case native.Name:
 		return native.New(native.Options{Dir: filepath.Join(stateDir, native.Name), Builtin: builtin.Images{}})
+	case kube.Name:
+		return kube.New(kube.Options{})
 	}
 	return nil, fmt.Errorf("no executor %s", name)
 }
@@ -107,7 +146,10 @@ const runPrefix = "kog-"
 // the test's own folder.
 func (w world) left(t *testing.T) []string {
 	t.Helper()
-	if w.given == "" {
+	switch w.name {
+	case kube.Name:
+		return w.leftOnCluster(t)
+	case native.Name:
 		found, err := filepath.Glob(filepath.Join(t.TempDir(), "..", "*", "state", native.Name, "containers", "[a-z]*"))
 		if err != nil {
 			t.Fatal(err)
@@ -137,26 +179,31 @@ func (w world) left(t *testing.T) []string {
 	return left
 }
 
-// removesImage removes the image of an archive from the engine when the test
-// has ended.
-func (w world) removesImage(t *testing.T, archive string) {
-	if w.given == "" || w.at != "" {
-		return // the image is in a folder of the test
+// image gives the image of an archive to the world, until the test has ended,
+// and returns how a job names it.
+func (w world) image(t *testing.T, archive string) string {
+	t.Helper()
+	ref := "docker-archive:" + archive
+	switch {
+	case w.name == kube.Name:
+		return w.imageOnNode(t, archive)
+	case w.docker() && w.at == "": // else the image is in a folder of the test
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+			defer cancel()
+			exec, err := w.executor()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			img, err := exec.Resolve(ctx, executor.ImageRequest{Ref: ref})
+			if err == nil {
+				_, err = w.client(t).ImageRemove(ctx, img.Pinned, client.ImageRemoveOptions{Force: true, PruneChildren: true})
+			}
+			if err != nil {
+				t.Errorf("remove the image: %v", err)
+			}
+		})
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
-		defer cancel()
-		exec, err := w.executor()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		img, err := exec.Resolve(ctx, executor.ImageRequest{Ref: "docker-archive:" + archive})
-		if err == nil {
-			_, err = w.client(t).ImageRemove(ctx, img.Pinned, client.ImageRemoveOptions{Force: true, PruneChildren: true})
-		}
-		if err != nil {
-			t.Errorf("remove the image: %v", err)
-		}
-	})
+	return ref
 }
