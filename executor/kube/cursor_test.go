@@ -1,0 +1,173 @@
+package kube
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// nodeLog is a log as a node keeps it: lines, each with its time.
+type nodeLog struct {
+	at    []time.Time
+	lines []string // with their ends, but for the last one
+}
+
+// since is what a node gives from a second on.
+func (n nodeLog) since(t time.Time) []byte {
+	var out bytes.Buffer
+	for i, line := range n.lines {
+		if !n.at[i].Before(t) {
+			fmt.Fprintf(&out, "%s %s", n.at[i].Format(time.RFC3339Nano), line)
+		}
+	}
+	return out.Bytes()
+}
+
+func (n nodeLog) text() string { return strings.Join(n.lines, "") }
+
+// randomLog has times that stand still or go on.
+func randomLog(r *rand.Rand) nodeLog {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var n nodeLog
+	for range r.IntN(60) {
+		switch r.IntN(8) {
+		case 0:
+			at = at.Add(time.Second)
+		case 1, 2:
+			at = at.Add(time.Duration(r.IntN(900)) * time.Millisecond)
+		}
+		n.at = append(n.at, at)
+		n.lines = append(n.lines, strings.Repeat(string(rune('a'+r.IntN(3))), r.IntN(12))+"\n")
+	}
+	if last := len(n.lines) - 1; last >= 0 && r.IntN(2) == 0 {
+		n.lines[last] = strings.TrimSuffix(n.lines[last], "\n")
+	}
+	return n
+}
+
+// readAll reads a log in readings that are cut anywhere, until one is complete
+// and has brought nothing new.
+func readAll(r *rand.Rand, c *cursor, n nodeLog) error {
+	for {
+		text := n.since(c.begin())
+		whole := r.IntN(4) == 0
+		if !whole {
+			text = text[:r.IntN(len(text)+1)]
+		}
+		for len(text) > 0 {
+			piece := 1 + r.IntN(len(text))
+			if _, err := c.Write(text[:piece]); err != nil {
+				return err
+			}
+			text = text[piece:]
+		}
+		if whole && c.complete() && c.reading.fresh == 0 {
+			return nil
+		}
+	}
+}
+
+// However often a log is cut off, and wherever: each byte is copied once.
+func FuzzCursor(f *testing.F) {
+	for seed := range uint64(300) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // nothing secret
+		n := randomLog(r)
+		var out bytes.Buffer
+		if err := readAll(r, &cursor{w: &out}, n); err != nil {
+			t.Fatalf("%v in\n%s", err, n.since(time.Time{}))
+		}
+		if out.String() != n.text() {
+			t.Errorf("got\n%q\nof the log\n%s", out.String(), n.since(time.Time{}))
+		}
+	})
+}
+
+// A node's clock goes back while its log is read. From then on the log is read
+// from its beginning, where no line can be missed.
+func TestCursorAndAClockThatGoesBack(t *testing.T) {
+	n := secondsLog("one\n", "two\n", "three\n", "four\n", "five\n")
+	n.at[3], n.at[4] = n.at[0].Add(100*time.Millisecond), n.at[1]
+	all := n.since(time.Time{})
+	for cut := bytes.Index(all, []byte("four")); cut <= len(all); cut++ {
+		var out bytes.Buffer
+		c := &cursor{w: &out}
+		c.begin()
+		if _, err := c.Write(all[:cut]); err != nil {
+			t.Fatal(err)
+		}
+		if err := readAll(rand.New(rand.NewPCG(1, 2)), c, n); err != nil { //nolint:gosec // nothing secret
+			t.Fatal(err)
+		}
+		if out.String() != n.text() {
+			t.Errorf("cut at %d: %q", cut, out.String())
+		}
+	}
+}
+
+func secondsLog(lines ...string) nodeLog {
+	n := nodeLog{lines: lines}
+	for i := range lines {
+		n.at = append(n.at, time.Date(2026, 1, 2, 3, 4, i, 500, time.UTC))
+	}
+	return n
+}
+
+// A node that has deleted what was not read yet is found out.
+func TestCursorSeesWhatIsLost(t *testing.T) {
+	n := secondsLog("one\n", "two\n", "three\n", "four\n")
+	var out bytes.Buffer
+	c := &cursor{w: &out}
+	c.begin()
+	all := n.since(time.Time{})
+	if _, err := c.Write(all[:bytes.Index(all, []byte("three"))+2]); err != nil {
+		t.Fatal(err)
+	}
+	rotated := nodeLog{at: n.at[3:], lines: n.lines[3:]}
+	if _, err := c.Write(nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(rotated.since(c.begin())); !errors.Is(err, errRotated) {
+		t.Errorf("after a rotation: %v, and %q", err, out.String())
+	}
+}
+
+func TestCursorRefusesOtherWords(t *testing.T) {
+	for _, words := range []string{
+		"failed to get parse function: unsupported log format\n",
+		"unable to retrieve container logs for containerd://x\n",
+		strings.Repeat("x", 100),
+	} {
+		var out bytes.Buffer
+		c := &cursor{w: &out}
+		c.begin()
+		if _, err := c.Write([]byte(words)); !errors.Is(err, errTimeless) || out.Len() > 0 {
+			t.Errorf("%q: %v, %q", words, err, out.String())
+		}
+	}
+}
+
+type fullDisk struct{ room int }
+
+func (d *fullDisk) Write(p []byte) (int, error) {
+	n := min(d.room, len(p))
+	d.room -= n
+	if n < len(p) {
+		return n, errors.New("no room")
+	}
+	return n, nil
+}
+
+func TestCursorTellsOfItsWriter(t *testing.T) {
+	c := &cursor{w: &fullDisk{room: 5}}
+	c.begin()
+	if _, err := c.Write(secondsLog("one\n", "two\n").since(time.Time{})); err == nil || c.failed == nil {
+		t.Errorf("the writer failed: %v, %v", err, c.failed)
+	}
+}
