@@ -16,10 +16,14 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor/kube"
 )
 
-// A step prints 50 MB of lines, counted from one.
+// A step prints 50 MB of lines, counted from one, with a second between each 5 MB:
+// a cluster finds a place in a log by the second.
 const (
 	countedLines = 500_000
-	countScript  = `/bin/busybox awk 'BEGIN { for (i = 1; i <= 500000; i++) printf "%099d\n", i }'
+	countScript  = `for ten in 0 1 2 3 4 5 6 7 8 9; do
+  /bin/busybox awk -v n=$ten 'BEGIN { for (i = 1; i <= 50000; i++) printf "%099d\n", n * 50000 + i }'
+  /bin/busybox sleep 1
+done
 echo 'KOG:{"result":"success","message":"done"}'`
 	countJob = `
 name: counts
@@ -56,7 +60,7 @@ func TestOutputOverCutConnections(t *testing.T) {
 				t.Errorf("%v\n%s", err, &out)
 			}
 			running = false
-		case <-time.After(time.Second):
+		case <-time.After(3 * time.Second):
 			cuts += p.cutAll()
 		}
 	}

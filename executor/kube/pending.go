@@ -167,6 +167,9 @@ func (p *process) tellWhy(ctx context.Context, seen <-chan *corev1.Pod, tell *te
 	}
 }
 
+// hollow are warnings that only repeat that another one was given.
+var hollow = map[string]bool{"Error: ErrImagePull": true, "Error: ImagePullBackOff": true}
+
 // lastWarning is the newest warning about an object. Not to be allowed to read
 // them is no reason to fail.
 func (p *process) lastWarning(ctx context.Context, uid types.UID) string {
@@ -180,6 +183,9 @@ func (p *process) lastWarning(ctx context.Context, uid types.UID) string {
 	var newest time.Time
 	message := ""
 	for _, ev := range list.Items {
+		if hollow[ev.Message] {
+			continue
+		}
 		at := ev.LastTimestamp.Time
 		if at.IsZero() {
 			at = ev.EventTime.Time
