@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds test/kubeone and the containerd of test/containerd, side by side, and
+# Builds test/kubeone and the programs of test/containerd into one folder, and
 # prints the path of the first. Like tools, they are kept in a cache, under a hash
 # of all that goes into them: building them for the first time takes minutes.
 # Whoever comes while they are being built waits for it.
@@ -19,17 +19,16 @@ if [[ ! -x $dir/kubeone ]]; then
 	exec 9>"$dir/lock"
 	flock 9
 	if [[ ! -x $dir/kubeone ]]; then
-		trap 'rm -f "$dir"/*.part' EXIT
-		# Only the daemon is needed; what is left out needs more than the module.
+		trap 'rm -f "$dir/kubeone.part"' EXIT
+		# The daemon, without what needs more than the module, and its shim.
 		(cd ../containerd && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" \
-			-tags no_aufs,no_btrfs,no_devmapper,no_tracing,no_zfs -o "$dir/containerd.part" tool)
+			-tags no_aufs,no_btrfs,no_devmapper,no_tracing,no_zfs -o "$dir/" tool)
 		# Kubernetes tells its version only if it is told.
 		version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
 		IFS=v. read -r _ major minor _ <<<"$version"
 		package=k8s.io/component-base/version
 		flags="-s -w -X $package.gitVersion=$version -X $package.gitMajor=$major -X $package.gitMinor=$minor"
 		go build -buildvcs=false -ldflags "$flags" -o "$dir/kubeone.part" .
-		mv "$dir/containerd.part" "$dir/containerd"
 		mv "$dir/kubeone.part" "$dir/kubeone"
 	fi
 fi

@@ -2,7 +2,10 @@ module gitlab.com/f5-pwe/kog/v3/test/containerd
 
 go 1.26
 
-tool github.com/containerd/containerd/cmd/containerd
+tool (
+	github.com/containerd/containerd/cmd/containerd
+	github.com/containerd/containerd/cmd/containerd-shim-runc-v2
+)
 
 require (
 	dario.cat/mergo v1.0.0 // indirect

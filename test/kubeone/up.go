@@ -98,7 +98,7 @@ func parseUp(args []string) (*cluster, []string) {
 	var imports string
 	fs := flag.NewFlagSet("up", flag.ExitOnError)
 	fs.StringVar(&c.dir, "dir", "", "state folder, which must not exist and is removed at the end (default: a temporary one)")
-	fs.StringVar(&c.containerd, "containerd", "containerd", "containerd's daemon; its shim and ctr are those in PATH")
+	fs.StringVar(&c.containerd, "containerd", "containerd", "containerd's daemon; its shim is the one beside it, or else in PATH")
 	fs.StringVar(&c.cniBin, "cni-bin", "/usr/lib/cni", "folder of the CNI plugins bridge, host-local and loopback")
 	fs.StringVar(&c.busybox, "busybox", "/bin/busybox", "static busybox: becomes localhost/busybox:1")
 	fs.StringVar(&c.catatonit, "catatonit", "/usr/bin/catatonit", "static catatonit: becomes the pause image")
@@ -120,7 +120,11 @@ func (c *cluster) needs() error {
 		return errors.New("a cluster needs root")
 	}
 	// root's tools are outside some users' PATH
-	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil {
+	path := os.Getenv("PATH") + ":/usr/sbin:/sbin"
+	if dir := filepath.Dir(c.containerd); dir != "." {
+		path = dir + ":" + path
+	}
+	if err := os.Setenv("PATH", path); err != nil {
 		return err
 	}
 	var missing []string
