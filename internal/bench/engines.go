@@ -42,7 +42,7 @@ func (b *bench) each(measure func(e engine, env []string) error) error {
 // the same image on the same engine: with a network for each, with one for all,
 // and with none.
 func (b *bench) engineSteps() error {
-	job, err := b.tenSteps()
+	job, err := b.tenSteps(trivial)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ const steps = 10
 // steps compares a job of ten trivial steps with ten runs of the same root
 // file system by runc, and by a bare clone into the same namespaces.
 func (b *bench) steps() error {
-	job, err := b.tenSteps()
+	job, err := b.tenSteps(trivial)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,11 @@ func (b *bench) steps() error {
 	return nil
 }
 
-func (b *bench) tenSteps() (string, error) {
+// trivial is an action that does nothing, where there is the built-in image.
+const trivial = "{image: 'builtin:auto-result'}"
+
+// tenSteps writes a job whose steps all do one action.
+func (b *bench) tenSteps(action string) (string, error) {
 	var y strings.Builder
 	y.WriteString("name: ten\nworkflows:\n  run:\n")
 	for i := range steps {
@@ -63,7 +67,7 @@ func (b *bench) tenSteps() (string, error) {
 		}
 		fmt.Fprintf(&y, "    %s: {action: a, %s}\n", name, next)
 	}
-	y.WriteString("actions:\n  a: {image: 'builtin:auto-result'}\n")
+	y.WriteString("actions:\n  a: " + action + "\n")
 	file := b.path("ten.yaml")
 	return file, os.WriteFile(file, []byte(y.String()), 0o600)
 }
