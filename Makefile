@@ -44,7 +44,7 @@ fuzz: ## Run every fuzz test for FUZZTIME, default 10s
 
 bench: build ## Run the benchmarks, and on Linux as root the comparisons; see docs/benchmarks.md
 	go test -tags '$(TAGS)' -run '^$$' -bench . -benchmem ./...
-	if [ "$$(uname -s)" = Linux ]; then KOG_ENGINES="docker podman" scripts/engines.sh go run ./internal/bench "bin/kog-linux-$$(go env GOARCH)"; fi
+	if [ "$$(uname -s)" = Linux ]; then scripts/engines.sh go run ./internal/bench "bin/kog-linux-$$(go env GOARCH)"; fi
 
 cross: ## Build for linux, darwin and windows, amd64 and arm64
 	@for p in $(PLATFORMS); do GOOS=$${p%/*} GOARCH=$${p#*/} scripts/build.sh || exit 1; done

@@ -18,7 +18,7 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 10, "rounds of every comparison")
-	only := flag.String("only", "", "one measurement: start, steps, output, live, remotelog, notify, engines, engineoutput or size")
+	only := flag.String("only", "", "one measurement: start, steps, output, live, remotelog, notify, engines, engineoutput, kube, kuberequests or size")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: bench [-rounds N] [-only NAME] KOG")
@@ -59,6 +59,8 @@ func run(binary, only string, rounds int) (err error) {
 		{"notify", b.notify},
 		{"engines", b.engineSteps},
 		{"engineoutput", b.engineOutput},
+		{"kube", b.kubeSteps},
+		{"kuberequests", b.kubeRequests},
 	} {
 		if only != "" && only != m.name {
 			continue
