@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -30,7 +29,6 @@ type tap struct {
 // tap opens one for the cluster's user.
 func (c cluster) tap() (*tap, error) {
 	proxy := exec.Command("kubectl", "--kubeconfig", c.config, "proxy", "--port=0")
-	proxy.Stderr = os.Stderr
 	out, err := proxy.StdoutPipe()
 	if err == nil {
 		err = proxy.Start()
