@@ -2,7 +2,6 @@ package kube_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -134,13 +133,4 @@ func (c cluster) leftovers(t testing.TB) []string {
 		time.Sleep(500 * time.Millisecond)
 	}
 	return left
-}
-
-// get reads an object of the cluster into v.
-func (c cluster) get(t testing.TB, v any, args ...string) {
-	t.Helper()
-	out := c.must(t, append([]string{"get", "--output", "json"}, args...)...)
-	if err := json.Unmarshal([]byte(out), v); err != nil {
-		t.Fatal(err)
-	}
 }
