@@ -70,9 +70,9 @@ func TestOutputOverCutConnections(t *testing.T) {
 	}
 	want := sha256.New()
 	for i := 1; i <= countedLines; i++ {
-		fmt.Fprintf(want, "%099d\n", i)
+		_, _ = fmt.Fprintf(want, "%099d\n", i)
 	}
-	fmt.Fprintf(want, "KOG:{\"result\":\"success\",\"message\":\"done\"}\n")
+	_, _ = fmt.Fprintf(want, "KOG:{\"result\":\"success\",\"message\":\"done\"}\n")
 	got, size := sumOf(t, filepath.Join(dir, "runs", "counts", "logs", "0001-start.stdout.log"))
 	if !bytes.Equal(got, want.Sum(nil)) {
 		t.Errorf("the output of %d bytes has the SHA-256 %x, want %x", size, got, want.Sum(nil))
