@@ -99,6 +99,13 @@ func (c *ownCluster) kill(part string) {
 	c.until("another "+part, func() bool { now := c.pid(part); return now != old && now != 0 })
 }
 
+func (c *ownCluster) containerdAnswers() {
+	c.t.Helper()
+	c.until("containerd", func() bool {
+		return exec.Command("ctr", "--address", filepath.Join(c.dir, "containerd.sock"), "version").Run() == nil
+	})
+}
+
 // must runs kubectl, again while the API server does not answer.
 func (c *ownCluster) must(args ...string) string {
 	c.t.Helper()
@@ -131,6 +138,8 @@ func (c *ownCluster) evict() {
 func TestClusterFaults(t *testing.T) {
 	c := newOwnCluster(t)
 	const step = "io.kog/role"
+	well := map[int]string{0: `"status":"success"`}
+	unknown := map[int]string{0: well[0], 2: "its result is unknown"} // containerd may have missed its end
 	gone := map[int]string{2: "its result is unknown", 1: "exit code"}
 	for _, fault := range []struct {
 		name string
@@ -138,12 +147,13 @@ func TestClusterFaults(t *testing.T) {
 		goOn bool
 		ends map[int]string
 	}{
-		{"the API server is killed", func() { c.kill("kube-apiserver") }, true, nil},
-		{"etcd is killed", func() { c.kill("etcd") }, true, nil},
-		{"the kubelet is killed", func() { c.kill("kubelet") }, true, nil},
-		{"containerd is killed", func() { c.kill("containerd") }, true, nil},
-		{"the controllers are killed", func() { c.kill("kube-controller-manager") }, true, nil},
-		{"the Secrets are deleted", func() { c.must("delete", "secrets", "--selector", step) }, true, nil},
+		{"the API server is killed", func() { c.kill("kube-apiserver") }, true, well},
+		{"etcd is killed", func() { c.kill("etcd") }, true, well},
+		{"the kubelet is killed", func() { c.kill("kubelet") }, true, well},
+		{"containerd is killed", func() { c.kill("containerd"); c.containerdAnswers() }, true, well},
+		{"containerd is killed, and the step ends meanwhile", func() { c.kill("containerd") }, true, unknown},
+		{"the controllers are killed", func() { c.kill("kube-controller-manager") }, true, well},
+		{"the Secrets are deleted", func() { c.must("delete", "secrets", "--selector", step) }, true, well},
 		{"the pod is deleted", func() { c.must("delete", "pods", "--selector", step, "--wait=false") }, false, gone},
 		{"the pod is deleted by force", func() { c.must("delete", "pods", "--selector", step, "--force", "--grace-period=0") }, false, gone},
 		{"the pod is evicted", c.evict, false, gone},
@@ -154,7 +164,6 @@ func TestClusterFaults(t *testing.T) {
 			fault.do()
 			if fault.goOn {
 				k.letGo()
-				fault.ends = map[int]string{0: `"status":"success"`}
 			}
 			k.wantOneOf(fault.ends)
 			wantNothingLeft(t, c.world)

@@ -123,7 +123,7 @@ func (p *process) followStream(ctx context.Context, from source, w io.Writer) er
 			return c.failed
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case isGone(err):
+		case isGone(err) && p.podIsGone(ctx):
 			return p.unlessStopped(ctx, atEnd, err)
 		case errors.Is(err, errRotated):
 			return err
@@ -155,6 +155,13 @@ func (p *process) followStream(ctx context.Context, from source, w io.Writer) er
 			}
 		}
 	}
+}
+
+// podIsGone: a kubelet that was just started does not know its pods yet, and
+// says that there is none, as the API server does of one that is gone.
+func (p *process) podIsGone(ctx context.Context) bool {
+	pod, _, err := p.exec.findPod(ctx, p.namespace, p.handle.ID, p.owner)
+	return err == nil && pod == nil
 }
 
 // unlessStopped makes no error of a pod that went with Stop, when its log was

@@ -205,11 +205,15 @@ func endOf(s sight) (executor.Exit, bool, error) {
 	return executor.Exit{}, false, nil
 }
 
-// unknownEnd: the node has lost the container, as when it was started anew, and
-// its exit code is made up. Of a pod that had to end, that is no news.
+// unknownReasons are those of exit codes that are made up: the kubelet, or
+// containerd when it was started anew, has lost the container.
+var unknownReasons = map[string]bool{"ContainerStatusUnknown": true, "Unknown": true}
+
+// unknownEnd: the node does not know how the container ended. Of a pod that had
+// to end, that is no news.
 func unknownEnd(pod *corev1.Pod, t *corev1.ContainerStateTerminated) bool {
 	stopped := pod.DeletionTimestamp != nil || hasStopDeadline(pod)
-	return t.Reason == "ContainerStatusUnknown" && !stopped && reason(pod) == ""
+	return unknownReasons[t.Reason] && !stopped && reason(pod) == ""
 }
 
 func lost(why, message string) error {

@@ -96,6 +96,7 @@ func TestEndOf(t *testing.T) {
 		{name: "evicted before it ran", pod: failedWithout("Evicted", "The node was low on memory."), lost: "Evicted: The node was low on memory"},
 		{name: "succeeded without a word", pod: &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodSucceeded}}, lost: "does not say how"},
 		{name: "end not recorded", pod: podOf(exited(137, "ContainerStatusUnknown")), lost: "ContainerStatusUnknown"},
+		{name: "end missed", pod: podOf(exited(255, "Unknown")), lost: "Unknown"},
 		{name: "stopped, end not recorded", pod: podOf(exited(137, "ContainerStatusUnknown"), withDeadline(stopDeadline)), exit: ended(137, false, "")},
 		{name: "evicted, end not recorded", pod: podOf(exited(137, "ContainerStatusUnknown"), withReason("Evicted")), exit: ended(137, false, "Evicted")},
 	} {
