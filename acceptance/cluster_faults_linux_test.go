@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,10 +134,15 @@ func (c *ownCluster) evict() {
 	c.must("create", "--raw", "/api/v1/namespaces/default/pods/"+pod+"/eviction", "-f", file)
 }
 
-// What can happen to a step on a cluster. Nothing is executed twice, nothing is
-// left, and none ends as if it had gone well that has not.
 func TestClusterFaults(t *testing.T) {
 	c := newOwnCluster(t)
+	t.Run("in mid-step", c.faultsInMidStep)
+	t.Run("before the start", c.faultsBeforeTheStart)
+}
+
+// What can happen to a step that runs. Nothing is executed twice, nothing is
+// left, and none ends as if it had gone well that has not.
+func (c *ownCluster) faultsInMidStep(t *testing.T) {
 	const step = "io.kog/role"
 	well := map[int]string{0: `"status":"success"`}
 	unknown := map[int]string{0: well[0], 2: "its result is unknown"} // containerd may have missed its end
@@ -169,6 +175,56 @@ func TestClusterFaults(t *testing.T) {
 			wantNothingLeft(t, c.world)
 			if t.Failed() {
 				t.Logf("%s", &k.out)
+			}
+		})
+	}
+}
+
+// What keeps a step from being started is told while it is waited for, and is
+// the reason of its abort.
+func (c *ownCluster) faultsBeforeTheStart(t *testing.T) {
+	for _, fault := range []struct {
+		name     string
+		do, undo []string
+		image    string
+		args     []string
+		words    string
+	}{
+		{
+			name: "no node takes pods", do: []string{"cordon", "kubeone"}, undo: []string{"uncordon", "kubeone"},
+			words: "no node takes the pod",
+		},
+		{
+			name: "a quota is full", do: []string{"create", "quota", "full", "--hard=pods=0"}, undo: []string{"delete", "quota", "full"},
+			words: "exceeded quota",
+		},
+		{name: "the registry is away", image: "localhost:1/none:1", words: "connection refused"},
+		{name: "there is no such claim", args: []string{"--volume", "no-claim:/data"}, words: `no-claim\" not found`},
+		{name: "there is no such Secret", args: []string{"--volume", "secret/no-secret:/data"}, words: `no-secret\" not found`},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			if fault.do != nil {
+				c.must(fault.do...)
+				defer c.must(fault.undo...)
+			}
+			dir := t.TempDir()
+			job := filepath.Join(dir, "job.yaml")
+			text := strings.ReplaceAll(countJob, "IMAGE", cmp.Or(fault.image, "localhost/busybox:1"))
+			if err := os.WriteFile(job, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{"run", "-f", job, "--state-dir", dir, "--run-id", "waits", "--executor", c.name, "--start-timeout", "8s"}
+			out, _ := c.command(t, "kog", append(args, fault.args...)...).CombinedOutput() // the result tells
+			told, result, _ := strings.Cut(string(out), "step finished")
+			if !strings.Contains(told, fault.words) {
+				t.Errorf("not told while it waits: %s", fault.words)
+			}
+			if !strings.Contains(result, `"status":"abort","message":"did not start within 8s: `) || !strings.Contains(result, fault.words) {
+				t.Error("not the reason of the abort")
+			}
+			wantNothingLeft(t, c.world)
+			if t.Failed() {
+				t.Logf("%s", out)
 			}
 		})
 	}

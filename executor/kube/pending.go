@@ -40,6 +40,16 @@ func (t *teller) warn(message string) {
 	t.progress(executor.Progress{Message: message, Warning: true})
 }
 
+// event tells a warning of the cluster, if the pod has not said the same.
+func (t *teller) event(reason, message string) {
+	t.mu.Lock()
+	same := strings.Contains(t.last, message)
+	t.mu.Unlock()
+	if !same {
+		t.warn(reason + ": " + message)
+	}
+}
+
 // awaitStart waits until the container's command was executed. One that never
 // will be is removed. What it waits for is told meanwhile.
 func (p *process) awaitStart(ctx context.Context, tell *teller) error {
@@ -163,7 +173,7 @@ func (p *process) tellWhy(ctx context.Context, seen <-chan *corev1.Pod, tell *te
 			about = pod.UID
 		default:
 		}
-		tell.warn(p.lastWarning(ctx, about))
+		tell.event(p.lastWarning(ctx, about))
 	}
 }
 
@@ -172,16 +182,15 @@ var hollow = map[string]bool{"Error: ErrImagePull": true, "Error: ImagePullBackO
 
 // lastWarning is the newest warning about an object. Not to be allowed to read
 // them is no reason to fail.
-func (p *process) lastWarning(ctx context.Context, uid types.UID) string {
+func (p *process) lastWarning(ctx context.Context, uid types.UID) (reason, message string) {
 	var list corev1.EventList
 	err := p.exec.core.Get().Namespace(p.namespace).Resource("events").
 		Param(paramFields, "involvedObject.uid="+string(uid)+",type="+corev1.EventTypeWarning).Do(ctx).Into(&list)
 	if err != nil {
 		p.exec.log.Debug("no events", "container", p.handle.ID, "error", p.exec.translate(ctx, listEvents, err))
-		return ""
+		return "", ""
 	}
 	var newest time.Time
-	message := ""
 	for _, ev := range list.Items {
 		if hollow[ev.Message] {
 			continue
@@ -191,8 +200,8 @@ func (p *process) lastWarning(ctx context.Context, uid types.UID) string {
 			at = ev.EventTime.Time
 		}
 		if message == "" || !at.Before(newest) {
-			newest, message = at, ev.Reason+": "+ev.Message
+			newest, reason, message = at, ev.Reason, ev.Message
 		}
 	}
-	return message
+	return reason, message
 }

@@ -90,5 +90,13 @@ func TestTellerTellsEachThingOnce(t *testing.T) {
 	if want := []string{"a", "b c", "a"}; !slices.Equal(told, want) {
 		t.Errorf("told %q", told)
 	}
+	tell.warn("no node takes the pod: all are full")
+	told = nil
+	tell.event("", "")
+	tell.event("FailedScheduling", "all are full")
+	tell.event("FailedMount", "there is no such Secret")
+	if want := []string{"FailedMount: there is no such Secret"}; !slices.Equal(told, want) {
+		t.Errorf("of events told %q", told)
+	}
 	newTeller(executor.Spec{}).warn("nobody listens")
 }

@@ -38,6 +38,9 @@ func (e *Executor) removeJob(ctx context.Context, p *process) error {
 		return nil
 	}
 	if err := p.deletePod(ctx, pod, 1); err != nil {
+		if isGone(err) {
+			return nil // the cluster was faster
+		}
 		return err
 	}
 	return p.observe(ctx, func(s sight) (bool, error) { return s.gone || ended(s.pod), nil })
