@@ -56,6 +56,7 @@ type Executor struct {
 	builtin  Builtin
 	log      *slog.Logger
 	feeders  feeders
+	taps     taps
 	absences absences
 }
 

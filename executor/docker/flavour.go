@@ -26,6 +26,9 @@ type flavour struct {
 	// slowFollow: a stream of logs ends long after its container, so the rest
 	// is asked for.
 	slowFollow bool
+	// taps: whoever is attached before the start gets all output, and the stream
+	// ends when the container has ended or the engine does, never otherwise.
+	taps bool
 	// drains: the engine sends a container's output to whoever feeds its input,
 	// asked or not, and waits until it is taken.
 	drains bool
@@ -60,6 +63,7 @@ func dockerFlavour() flavour {
 		start: "start it with 'systemctl start docker', or set DOCKER_HOST or a docker context",
 		// The local driver keeps every byte; json-file replaces what is not UTF-8.
 		logs:           container.LogConfig{Type: "local", Config: map[string]string{"max-size": "1000t", "max-file": "1", "compress": "false"}},
+		taps:           true,
 		mendBefore:     "1.42",
 		endsContainers: true,
 		unsupported:    lacking(nil),

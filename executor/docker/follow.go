@@ -15,8 +15,9 @@ import (
 )
 
 // Follow copies the container's output from its beginning to its end; see
-// executor.Process. It reads the engine's log, which a slow reader does not
-// hold up, and which is there again for whoever comes later.
+// executor.Process. The first reader gets what comes through the tap. Others,
+// and the first one after a gap, read the engine's log, which no slow reader
+// holds up, and which is there again for whoever comes later.
 func (p *process) Follow(ctx context.Context, stdout, stderr io.Writer) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -33,6 +34,35 @@ func (p *process) Follow(ctx context.Context, stdout, stderr io.Writer) error {
 }
 
 func (p *process) follow(ctx context.Context, stdout, stderr *counted) error {
+	if t := p.exec.taps.take(p.handle.Ref); t != nil {
+		all, err := p.followTap(ctx, t, stdout, stderr)
+		if all || err != nil {
+			return err
+		}
+		stdout, stderr = stdout.rest(), stderr.rest()
+	}
+	return p.followLog(ctx, stdout, stderr)
+}
+
+// followTap copies what comes through a tap, and reports whether that was all.
+func (p *process) followTap(ctx context.Context, t *tap, stdout, stderr *counted) (all bool, err error) {
+	defer t.close()
+	stop := context.AfterFunc(ctx, t.hangUp)
+	defer stop()
+	err = split(t, stdout, stderr)
+	switch {
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case stdout.err != nil || stderr.err != nil:
+		return false, err
+	case err != nil:
+		p.exec.log.Debug("going on with the log", "container", p.handle.ID, "reason", err)
+		return false, nil
+	}
+	return true, p.ended(ctx)
+}
+
+func (p *process) followLog(ctx context.Context, stdout, stderr *counted) error {
 	switch {
 	case p.exec.flavour.slowFollow:
 		return p.followAndCatchUp(ctx, stdout, stderr)
@@ -114,23 +144,24 @@ func (f *flushing) Read(p []byte) (int, error) {
 	return f.r.Read(p)
 }
 
-// counted is a writer that knows how much it took, what it has to leave out at
-// the beginning, and whether it failed.
+// counted is a writer that knows how much it took, leaves out what it took
+// before, and knows whether it failed.
 type counted struct {
-	w       io.Writer
-	written int64
-	skip    int64
-	err     error
+	w io.Writer
+	// at is the place in the stream, and written how much of it was written.
+	at, written int64
+	err         error
 }
 
 func (c *counted) Write(p []byte) (int, error) {
-	skipped := min(c.skip, int64(len(p)))
-	c.skip -= skipped
+	skipped := min(max(c.written-c.at, 0), int64(len(p)))
+	c.at += skipped
 	if skipped == int64(len(p)) {
 		return len(p), nil
 	}
 	n, err := c.w.Write(p[skipped:])
-	c.written += int64(n)
+	c.at += int64(n)
+	c.written = c.at
 	if err != nil {
 		c.err = err
 	}
@@ -140,6 +171,6 @@ func (c *counted) Write(p []byte) (int, error) {
 // rest is the same writer for a log from its beginning, of which it has a part
 // already.
 func (c *counted) rest() *counted {
-	c.skip, c.written = c.written, 0
+	c.at = 0
 	return c
 }

@@ -44,6 +44,7 @@ func (e *Executor) removeContainer(ctx context.Context, ref string) error {
 		switch {
 		case err == nil, errdefs.IsNotFound(err):
 			e.feeders.close(ref)
+			e.taps.close(ref)
 			return nil
 		case !errdefs.IsConflict(err) && !e.passes(err): // a conflict: somebody else is at it
 			return e.translate(ctx, err)

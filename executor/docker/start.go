@@ -137,10 +137,16 @@ func (e *Executor) make(ctx context.Context, spec executor.Spec) (*process, erro
 	if err != nil {
 		return nil, errors.Join(err, e.discard(ctx, b.files.name))
 	}
-	if time.Since(began) > takeOver/2 {
-		return nil, errTaken
+	// Before the time is looked at: nobody else has started it by then.
+	e.tap(ctx, id)
+	p, err := (*process)(nil), errTaken
+	if time.Since(began) <= takeOver/2 {
+		p, err = e.run(ctx, e.process(spec.ID, id), spec)
 	}
-	return e.run(ctx, e.process(spec.ID, id), spec)
+	if err != nil {
+		e.taps.close(id)
+	}
+	return p, err
 }
 
 // create claims the spec's ID: no two containers have the same name.
