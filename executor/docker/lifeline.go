@@ -21,13 +21,15 @@ type lifeline struct {
 	in   *bufio.Reader
 }
 
+func newLifeline(conn net.Conn) *lifeline { return &lifeline{conn: conn, in: bufio.NewReader(conn)} }
+
 // lifeline connects to the engine that there is now.
 func (e *Executor) lifeline(ctx context.Context) (*lifeline, error) {
 	conn, err := e.api.Dialer()(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &lifeline{conn: conn, in: bufio.NewReader(conn)}
+	l := newLifeline(conn)
 	// Engines hang up on those who connect and say nothing for long.
 	if err := l.ask(); err != nil {
 		return nil, errors.Join(err, conn.Close())
