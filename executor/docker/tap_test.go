@@ -205,7 +205,7 @@ func TestFollowAttached(t *testing.T) {
 // engine is let go meanwhile.
 func TestFollowBehind(t *testing.T) {
 	output := []frame{{stdcopy.Stdout, "first\n"}}
-	for i := range 4 * tapLimit / tapPiece {
+	for i := range 2 * tapLimit / tapPiece {
 		output = append(output, frame{stdcopy.Stdout, strings.Repeat(fmt.Sprintf("%7d\n", i), tapPiece/8)})
 	}
 	released := make(chan struct{})
@@ -294,7 +294,7 @@ func TestTapPatience(t *testing.T) {
 				if !errors.Is(err, test.want) {
 					t.Errorf("it ends with %v, want %v", err, test.want)
 				}
-				if (got == size) != (errors.Is(test.want, io.EOF)) {
+				if (got == size) != errors.Is(test.want, io.EOF) {
 					t.Errorf("read %d of %d bytes", got, size)
 				}
 			})
