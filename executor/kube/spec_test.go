@@ -147,6 +147,7 @@ func TestRefused(t *testing.T) {
 		"host-gateway":  {ExtraHosts: []executor.ExtraHost{{Name: "h", IP: executor.HostGateway}}},
 		"UTF-8":         {Args: []string{"hunter2\xff"}},
 		"tmpfs":         {Tmpfs: []executor.Tmpfs{{Target: "/t", Options: "uid=5"}}},
+		"noexec":        {Tmpfs: []executor.Tmpfs{{Target: "/t", Options: "noexec"}}},
 		"user somebody": {User: "somebody"},
 	} {
 		spec.ID, spec.Image = "a", "img"

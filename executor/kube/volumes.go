@@ -81,7 +81,7 @@ func (m *mounts) addTmpfs(spec executor.Spec) error {
 		for option := range strings.SplitSeq(t.Options, ",") {
 			name, value, _ := strings.Cut(option, "=")
 			switch name {
-			case "", "rw", "nodev", "nosuid", "noexec", "exec":
+			case "", "rw", "exec", "suid", "dev": // as it is there
 			case "mode":
 				if strings.TrimLeft(value, "01") != "777" {
 					return &executor.SettingError{Key: "tmpfs", Err: fmt.Errorf(
