@@ -164,21 +164,23 @@ func waitingFor(pod *corev1.Pod) string {
 }
 
 // tellWhy tells the warnings that the cluster has about a pod, or about the Job
-// while there is none.
+// while there is none. What the pod's own status says comes first.
 func (p *process) tellWhy(ctx context.Context, seen <-chan *corev1.Pod, tell *teller) {
-	about := p.owner
+	about, says := p.owner, ""
 	for pause(ctx, lookAround) == nil {
 		select {
 		case pod := <-seen:
-			about = pod.UID
+			about, says = pod.UID, waitingFor(pod)
 		default:
 		}
-		tell.event(p.lastWarning(ctx, about))
+		if says == "" {
+			tell.event(p.lastWarning(ctx, about))
+		}
 	}
 }
 
-// hollow are warnings that only repeat that another one was given.
-var hollow = map[string]bool{"Error: ErrImagePull": true, "Error: ImagePullBackOff": true}
+// harmless are reasons of warnings that keep no pod from starting.
+var harmless = map[string]bool{"MissingClusterDNS": true, "DNSConfigForming": true, "CheckLimitsForResolvConf": true}
 
 // lastWarning is the newest warning about an object. Not to be allowed to read
 // them is no reason to fail.
@@ -192,7 +194,7 @@ func (p *process) lastWarning(ctx context.Context, uid types.UID) (reason, messa
 	}
 	var newest time.Time
 	for _, ev := range list.Items {
-		if hollow[ev.Message] {
+		if harmless[ev.Reason] {
 			continue
 		}
 		at := ev.LastTimestamp.Time
