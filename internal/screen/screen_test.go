@@ -98,7 +98,7 @@ func TestPermanentLinesAboveTheArea(t *testing.T) {
 		expect(t, term, "\rarea\x1b[K\r\ntwo\x1b[K\r\n\x1b[J")
 
 		s.Update(permanent("done"))
-		settled()
+		synctest.Wait() // drawn, and nothing more is for a while
 		expect(t, term, "\r\x1b[2A\x1b[K\x1b[B\x1b[K\x1b[B\r\x1b[2Adone\r\narea\x1b[K\r\ntwo\x1b[K\r\n\x1b[J")
 
 		if n, err := s.Write([]byte("log\x1b[31m line\r\nand another")); n != 26 || err != nil {
