@@ -10,7 +10,8 @@
 # Docker is found in KOG_TEST_DOCKER, Podman in KOG_TEST_PODMAN. A cluster is
 # there if KOG_TEST_KUBE is 1: KUBECONFIG names its file, KUBEONE_DIR its folder
 # and KUBEONE_CONTAINERD the socket of its containerd, for images; see
-# test/kubeone.
+# test/kubeone. Tests that kill parts of a cluster start one of their own with the
+# program in KOG_KUBEONE.
 #
 # An engine whose variable is set already is used as it is: that of the cluster
 # together with KUBECONFIG. One that is not installed, or cannot be started by
