@@ -63,6 +63,13 @@ func (c *ownCluster) clean() {
 	}
 }
 
+// during lets failures be those of a subtest, until end is called.
+func (c *ownCluster) during(t *testing.T) (end func()) {
+	whole := c.t
+	c.t = t
+	return func() { c.t = whole }
+}
+
 func (c *ownCluster) until(what string, is func() bool) {
 	c.t.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
@@ -166,6 +173,7 @@ func (c *ownCluster) faultsInMidStep(t *testing.T) {
 		{"the Job is deleted", func() { c.must("delete", "jobs", "--selector", step, "--wait=false") }, false, gone},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
+			defer c.during(t)()
 			k := startWaiting(t, c.world)
 			fault.do()
 			if fault.goOn {
@@ -203,6 +211,7 @@ func (c *ownCluster) faultsBeforeTheStart(t *testing.T) {
 		{name: "there is no such Secret", args: []string{"--volume", "secret/no-secret:/data"}, words: `no-secret\" not found`},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
+			defer c.during(t)()
 			if fault.do != nil {
 				c.must(fault.do...)
 				defer c.must(fault.undo...)
