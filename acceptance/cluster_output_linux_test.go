@@ -8,12 +8,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"gitlab.com/f5-pwe/kog/v3/executor/kube"
 )
 
 // A step prints 50 MB of lines, counted from one, with a second between each 5 MB:
@@ -35,8 +32,7 @@ actions: {counts: {image: 'IMAGE'}}
 // The connection to the API server breaks off every few seconds while a large
 // output comes. Not a byte is lost, and none comes twice.
 func TestOutputOverCutConnections(t *testing.T) {
-	w := worlds[slices.IndexFunc(worlds, func(w world) bool { return w.name == kube.Name })]
-	w.needs(t)
+	w := clusterWorld(t)
 	dir := t.TempDir()
 	image := w.image(t, busyboxImage(t, dir, countScript))
 	job := filepath.Join(dir, "job.yaml")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,14 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor/kube"
 	"gitlab.com/f5-pwe/kog/v3/internal/builtin"
 )
+
+// clusterWorld is the world of a test that is for clusters only.
+func clusterWorld(t *testing.T) world {
+	t.Helper()
+	w := worlds[slices.IndexFunc(worlds, func(w world) bool { return w.name == kube.Name })]
+	w.needs(t)
+	return w
+}
 
 // kubectl speaks to the world's cluster.
 func (w world) kubectl(t *testing.T, args ...string) (string, error) {

@@ -3,10 +3,7 @@ package acceptance
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
-
-	"gitlab.com/f5-pwe/kog/v3/executor/kube"
 )
 
 const volumesJob = `
@@ -31,8 +28,7 @@ const volumesClaim = `{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "met
 
 // All kinds of volumes, and the run's own, which is gone afterwards.
 func TestVolumesOnCluster(t *testing.T) {
-	w := worlds[slices.IndexFunc(worlds, func(w world) bool { return w.name == kube.Name })]
-	w.needs(t)
+	w := clusterWorld(t)
 	dir := t.TempDir()
 	job, claim := filepath.Join(dir, "job.yaml"), filepath.Join(dir, "claim.json")
 	for name, text := range map[string]string{job: volumesJob, claim: volumesClaim} {

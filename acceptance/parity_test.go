@@ -94,13 +94,8 @@ func jobsForCluster(t *testing.T, w world) (job func(file string) string, back *
 
 func runForParity(t *testing.T, w world, args []string, back *strings.Replacer) []string {
 	t.Helper()
-	path, err := exec.LookPath("kog")
-	if err != nil {
-		t.Fatal(err)
-	}
 	state := t.TempDir()
-	cmd := exec.Command(path, append([]string{"run", "--executor", w.name, "--state-dir", state, "--run-id", "parity", "--output", "quiet"}, args...)...)
-	cmd.Env = w.environ()
+	cmd := w.command(t, "kog", append([]string{"run", "--executor", w.name, "--state-dir", state, "--run-id", "parity", "--output", "quiet"}, args...)...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() > 3) {
