@@ -7,10 +7,10 @@
 package kube
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -71,7 +71,7 @@ func New(o Options) (*Executor, error) {
 	config, err := loader.ClientConfig()
 	if err != nil {
 		if clientcmd.IsEmptyConfig(err) {
-			err = errors.New("there is no cluster configuration: set KUBECONFIG, or run inside a cluster")
+			err = fmt.Errorf("there is no cluster configuration in %s: set KUBECONFIG, or run inside a cluster", strings.Join(rules.Precedence, ", "))
 		}
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}

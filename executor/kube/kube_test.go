@@ -46,10 +46,11 @@ func TestClusterIsThatOfKubectl(t *testing.T) {
 }
 
 func TestNoClusterIsTold(t *testing.T) {
-	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	none := filepath.Join(t.TempDir(), "none")
+	t.Setenv("KUBECONFIG", none)
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	_, err := New(Options{})
-	if want := "kubernetes: there is no cluster configuration: set KUBECONFIG, or run inside a cluster"; err == nil || err.Error() != want {
+	if want := "kubernetes: there is no cluster configuration in " + none + ": set KUBECONFIG, or run inside a cluster"; err == nil || err.Error() != want {
 		t.Errorf("New() = %v, want %q", err, want)
 	}
 }
