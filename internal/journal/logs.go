@@ -4,20 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"gitlab.com/f5-pwe/kog/v3/event"
 )
 
-// Open gives new, empty files for the output of an attempt; see LogPath.
+// Open gives files for the output of an attempt, from its beginning; see LogPath.
+// What was written there before stays as long as the output is the same again. An
+// output that has become another one replaces it, and closing the file tells where
+// the former one is.
 func (r *Run) Open(_ string, step event.OpenStep) (stdout, stderr io.WriteCloser, err error) {
-	out, err := createLog(r.LogPath(step.Attempt, step.At.Step, "stdout"))
+	out, err := openLog(r.LogPath(step.Attempt, step.At.Step, "stdout"))
 	if err != nil {
 		return nil, nil, err
 	}
-	errs, err := createLog(r.LogPath(step.Attempt, step.At.Step, "stderr"))
+	errs, err := openLog(r.LogPath(step.Attempt, step.At.Step, "stderr"))
 	if err != nil {
 		return nil, nil, errors.Join(err, out.Close())
 	}
@@ -29,10 +31,6 @@ func (r *Run) Open(_ string, step event.OpenStep) (stdout, stderr io.WriteCloser
 func (r *Run) LogPath(attempt int, step, stream string) string {
 	name := fmt.Sprintf("%04d-%s.%s.log", attempt, fileSafe(step), stream)
 	return filepath.Join(r.dir, logsDir, name)
-}
-
-func createLog(name string) (*os.File, error) {
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
 }
 
 // fileSafe turns a step's name into a part of a file name.
