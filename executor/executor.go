@@ -78,7 +78,8 @@ type Process interface {
 	// complete and in order within each stream. It returns nil only when all
 	// output of an ended container was written. A write error of stdout or
 	// stderr ends it and is returned. ErrNotFound when the container is gone
-	// before its end was seen.
+	// before its end was seen, ErrOutputLost when the engine does not have all of
+	// the output any more and the rest was written.
 	//
 	// Each writer gets one Write at a time, but the two may be called
 	// concurrently.

@@ -16,6 +16,8 @@ import (
 type ended struct {
 	exit executor.Exit
 	err  error
+	// lost tells which part of the output is lost, nil if none is.
+	lost error
 	// warnings are troubles on the way, such as output that could not be kept.
 	warnings []string
 }
@@ -53,7 +55,10 @@ func conclude(open event.OpenStep, end ended, output *action.Scanner) event.Step
 		fin.Outcome, fin.RC = job.Abort, rcNotRun
 		fin.Message = fmt.Sprintf("the container was lost, its result is unknown: %v", end.err)
 	default:
-		fromOutput(&fin, end.exit, output)
+		fromOutput(&fin, end, output)
+	}
+	if end.lost != nil {
+		fin.Warnings = append(fin.Warnings, fmt.Sprintf("the log is not complete: %v", end.lost))
 	}
 	return fin
 }
@@ -76,9 +81,14 @@ func stopMoment(open event.OpenStep) time.Time {
 }
 
 // fromOutput takes the result that the container printed.
-func fromOutput(fin *event.StepFinished, exit executor.Exit, output *action.Scanner) {
+func fromOutput(fin *event.StepFinished, end ended, output *action.Scanner) {
+	exit := end.exit
 	res, err := output.Result()
 	switch {
+	case errors.Is(err, action.ErrNoResult) && end.lost != nil:
+		fin.Outcome, fin.RC = job.Abort, rcNotRun
+		fin.Message = fmt.Sprintf("the result is unknown: %v", end.lost)
+		return
 	case errors.Is(err, action.ErrNoResult):
 		fin.Outcome, fin.RC = job.Failure, cmp.Or(exit.Code, 1)
 		fin.Message = fmt.Sprintf("action printed no KOG: result (%s)", describe(exit))

@@ -337,6 +337,43 @@ func TestMovedTagIsNotFollowed(t *testing.T) {
 	})
 }
 
+// Output that the engine has deleted is not asked for again. The result counts if
+// it is in what is left.
+func TestOutputThatIsLost(t *testing.T) {
+	lost := fmt.Errorf("the node has deleted it: %w", executor.ErrOutputLost)
+	for name, tc := range map[string]struct{ prints, ends string }{
+		"before the result": {`KOG:{"result":"success","message":"known"}`, "run/start success 0 known\nend success known\n"},
+		"with the result": {"a line", "run/start abort 125 the result is unknown: follow container kog-r-1: the node has deleted it: a part of the output is lost\n" +
+			cleaned + "end abort the result is unknown: follow container kog-r-1: the node has deleted it: a part of the output is lost\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := func(_ context.Context, p *fake.Proc) executor.Exit {
+				_, _ = fmt.Fprintln(p.Stdout, tc.prints)
+				return executor.Exit{}
+			}
+			inWorld(t, "duration: 1h", program, func(w *world) {
+				w.host.Inject(fake.Fault{Op: fake.OpFollow, After: true, Err: lost})
+				_, events := w.finish()
+				wantEnd(t, events, tc.ends)
+				fin := events[slices.IndexFunc(events, func(e event.Event) bool { return e.Payload.Kind() == "step_finished" })].Payload.(event.StepFinished)
+				if len(fin.Warnings) != 1 || !strings.Contains(fin.Warnings[0], "the log is not complete: ") {
+					t.Errorf("warnings %q", fin.Warnings)
+				}
+			})
+		})
+	}
+}
+
+// Output goes on while the end cannot be asked for.
+func TestOutputIsReadOnce(t *testing.T) {
+	inWorld(t, "duration: 1h", says(`{"result":"success","message":"once"}`, time.Minute), func(w *world) {
+		w.host.Inject(fake.Fault{Op: fake.OpWait, Times: 4, Err: executor.ErrUnreachable})
+		w.host.Inject(fake.Fault{Op: fake.OpFollow, Skip: 1, Err: errors.New("read again")})
+		_, events := w.finish()
+		wantEnd(t, events, "run/start success 0 once\nend success once\n")
+	})
+}
+
 func TestOutputThatCannotBeKept(t *testing.T) {
 	inWorld(t, "duration: 1h", says(`{"result":"success"}`, 0), func(w *world) {
 		w.change = func(cfg *engine.Config) { cfg.Output = full{} }

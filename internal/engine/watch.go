@@ -152,24 +152,44 @@ func (o *observer) result() *action.Scanner {
 // again and reads from the beginning.
 func (o *observer) observe(ctx context.Context, proc executor.Process) ended {
 	var end ended
-	handle := proc.Handle()
-	err := retry(ctx, func() (err error) {
-		if proc == nil {
-			if proc, err = o.exec.Attach(ctx, handle); err != nil {
-				proc = nil
-				return err
-			}
-		}
-		end, err = o.once(ctx, proc)
-		proc = nil // after a lost connection, find it anew
+	find := o.finder(proc)
+	again := func(err error) bool {
+		return !errors.Is(err, executor.ErrNotFound) && !errors.As(err, &tired{})
+	}
+	err := retryWhile(ctx, again, func() (err error) {
+		end, err = o.once(ctx, find)
 		return err
 	})
 	end.err = err
 	return end
 }
 
-// once copies the whole output and waits for the end, side by side.
-func (o *observer) once(ctx context.Context, proc executor.Process) (ended, error) {
+// finder returns a function that gives a process once, and finds it anew after
+// that.
+func (o *observer) finder(proc executor.Process) func(context.Context) (executor.Process, error) {
+	handle := proc.Handle()
+	return func(ctx context.Context) (executor.Process, error) {
+		if known := proc; known != nil {
+			proc = nil
+			return known, nil
+		}
+		return o.exec.Attach(ctx, handle)
+	}
+}
+
+// tired is an error after which enough was tried.
+type tired struct{ error }
+
+func (t tired) Unwrap() error { return t.error }
+
+// once copies the whole output and waits for the end, side by side. Whether an
+// executor can go on with the output after a lost connection is its own matter,
+// so it is not broken off when only the end cannot be asked for.
+func (o *observer) once(ctx context.Context, find func(context.Context) (executor.Process, error)) (ended, error) {
+	proc, err := find(ctx)
+	if err != nil {
+		return ended{}, err
+	}
 	o.mu.Lock()
 	o.scanner = &action.Scanner{Redact: o.redact}
 	o.mu.Unlock()
@@ -180,14 +200,26 @@ func (o *observer) once(ctx context.Context, proc executor.Process) (ended, erro
 	followed := make(chan error, 1)
 	go func() {
 		err := proc.Follow(ctx, io.MultiWriter(o, logs.stdout), logs.stderr)
+		if errors.Is(err, executor.ErrOutputLost) {
+			end.lost, err = err, nil
+		}
 		if err != nil {
 			cancel() // the end alone is not enough: read again
 		}
 		followed <- err
 	}()
-	exit, waitErr := proc.Wait(ctx)
+	wait := o.finder(proc)
+	waitErr := retry(ctx, func() error {
+		proc, err := wait(ctx)
+		if err == nil {
+			end.exit, err = proc.Wait(ctx)
+		}
+		return err
+	})
+	if waitErr != nil && ctx.Err() == nil {
+		waitErr = tired{waitErr}
+	}
 	followErr := <-followed
-	end.exit = exit
 	end.warnings = logs.close()
 	// The end counts more: a container that is gone has no output to read.
 	return end, errors.Join(waitErr, followErr)
