@@ -27,8 +27,9 @@ type ownCluster struct {
 	ended  chan struct{}
 }
 
-// newOwnCluster starts one in a network namespace of its own.
-func newOwnCluster(t *testing.T) *ownCluster {
+// newOwnCluster starts one in a network namespace of its own. Flags are those of
+// test/kubeone besides.
+func newOwnCluster(t *testing.T, flags ...string) *ownCluster {
 	t.Helper()
 	kubeone := os.Getenv("KOG_KUBEONE")
 	if kubeone == "" || os.Geteuid() != 0 {
@@ -36,8 +37,9 @@ func newOwnCluster(t *testing.T) *ownCluster {
 	}
 	c := &ownCluster{t: t, dir: filepath.Join(shortDir(t), "c"), ended: make(chan struct{})}
 	c.world = world{name: kube.Name, given: "KOG_TEST_KUBE", told: "KUBECONFIG", at: filepath.Join(c.dir, "kubeconfig")}
-	c.cmd = exec.Command("unshare", "--net", "sh", "-c", `PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && exec "$0" up -dir "$1" -containerd "$2"`,
-		kubeone, c.dir, filepath.Join(filepath.Dir(kubeone), "containerd"))
+	c.cmd = exec.Command("unshare", "--net", "sh", "-c", `PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && exec "$0" up "$@"`, kubeone,
+		"-dir", c.dir, "-containerd", filepath.Join(filepath.Dir(kubeone), "containerd"))
+	c.cmd.Args = append(c.cmd.Args, flags...)
 	c.cmd.Stdout, c.cmd.Stderr = &c.output, &c.output
 	// It ends with this program, that is, with the thread that has started it.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}

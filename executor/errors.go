@@ -19,9 +19,9 @@ var (
 	// ErrEngineGone: the engine itself does not answer, or is about to end. It
 	// comes with ErrUnreachable. The same call may succeed when the engine is back.
 	ErrEngineGone = errors.New("engine does not answer")
-	// ErrOutputLost: the engine has deleted a part of a container's output before
-	// it was read. The rest was read to its end; reading again brings no more.
-	ErrOutputLost = errors.New("a part of the output is lost")
+	// ErrOutputLost: the engine may have deleted a part of a container's output
+	// before it was read. The rest was read to its end; reading again brings no more.
+	ErrOutputLost = errors.New("a part of the output may be lost")
 	// ErrUnsupported: this executor cannot do that, here or at all.
 	ErrUnsupported = errors.New("not supported")
 	// ErrDiskFull: no space left for an image or a container.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gitlab.com/f5-pwe/kog/v3/executor"
 )
 
 // nodeLog is a log as a node keeps it: lines, each with its time.
@@ -89,6 +91,72 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
+// A node begins a new file now and then, and gives nothing of the old one any
+// more. What was copied by then is not missed, and what was not is found out.
+func FuzzCursorOverRotation(f *testing.F) {
+	for seed := range uint64(1000) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // nothing secret
+		n := randomLog(r)
+		for i := range n.at { // nodes count nanoseconds: no two lines are of the same
+			n.at[i] = n.at[i].Add(time.Duration(i))
+		}
+		var out bytes.Buffer
+		c := &cursor{w: &out}
+		kept := n
+		for range 2 + r.IntN(4) {
+			text := kept.since(c.begin())
+			_, err := c.Write(text[:r.IntN(len(text)+1)])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(n.text(), out.String()) && !c.lost {
+				t.Fatalf("got\n%q\nof\n%q\nof the log\n%s", out.String(), kept.text(), n.since(time.Time{}))
+			}
+			if c.origin == "" {
+				continue // of what was gone before nobody knows
+			}
+			// Mostly not more than what was copied, but for the last line.
+			begun := strings.Count(out.String(), "\n")
+			gone := min(max(0, begun-1+r.IntN(2)*r.IntN(3)), len(n.lines))
+			gone = max(gone, len(n.lines)-len(kept.lines))
+			kept = nodeLog{at: n.at[gone:], lines: n.lines[gone:]}
+		}
+		if _, err := c.Write(kept.since(c.begin())); err != nil {
+			t.Fatal(err)
+		}
+		if c.complete() && !strings.HasSuffix(out.String(), kept.text()) {
+			t.Fatalf("got\n%q\nof the last\n%q", out.String(), kept.text())
+		}
+	})
+}
+
+// Nothing is asked of a node again that it has given.
+func TestCursorGoesOnInANewFile(t *testing.T) {
+	n := nodeLog{lines: []string{"one\n", "two\n", "three\n", "four\n"}}
+	for i := range n.lines {
+		n.at = append(n.at, time.Date(2026, 1, 2, 3, 4, 5, 1000+i, time.UTC))
+	}
+	all := n.since(time.Time{})
+	rotated := nodeLog{at: n.at[1:], lines: n.lines[1:]}
+	for cut := bytes.Index(all, []byte("two")); cut <= len(all); cut++ {
+		var out bytes.Buffer
+		c := &cursor{w: &out}
+		c.begin()
+		if _, err := c.Write(all[:cut]); err != nil {
+			t.Fatal(err)
+		}
+		if err := readAll(rand.New(rand.NewPCG(3, 4)), c, rotated); err != nil { //nolint:gosec // nothing secret
+			t.Fatalf("cut at %d: %v", cut, err)
+		}
+		if out.String() != n.text() {
+			t.Errorf("cut at %d: %q", cut, out.String())
+		}
+	}
+}
+
 // A node's clock goes back while its log is read. From then on the log is read
 // from its beginning, where no line can be missed.
 func TestCursorAndAClockThatGoesBack(t *testing.T) {
@@ -133,8 +201,11 @@ func TestCursorSeesWhatIsLost(t *testing.T) {
 	if _, err := c.Write(nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Write(rotated.since(c.begin())); !errors.Is(err, errRotated) {
-		t.Errorf("after a rotation: %v, and %q", err, out.String())
+	if _, err := c.Write(rotated.since(c.begin())); err != nil || !errors.Is(c.missed(), executor.ErrOutputLost) {
+		t.Errorf("after a rotation: %v, %v", err, c.missed())
+	}
+	if want := "one\ntwo\nth\nfour\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 const (
 	// followFor is how long a log may not be had before Follow fails.
-	followFor = 2 * time.Minute
+	followFor = 6 * time.Minute
 	// lateAfter is how long a log may go on after its container's end was seen
 	// before it is read anew, without waiting for more.
 	lateAfter = 10 * time.Second
@@ -112,9 +112,10 @@ type source struct{ pod, stream string }
 // that has brought nothing new. A stream of the API may break off at any time
 // and look as if it had ended well.
 func (p *process) followStream(ctx context.Context, from source, w io.Writer) error {
-	c := &cursor{w: w}
+	c := &cursor{w: w, good: time.Now()}
 	var wait backoff
-	good, short, atEnd := time.Now(), 0, false
+	// atEnd: a reading came to the end while the container ran, or so it seems.
+	short, atEnd := 0, false
 	for {
 		over := p.known(nil) != nil
 		err := p.readLog(ctx, c, from, !over)
@@ -125,26 +126,31 @@ func (p *process) followStream(ctx context.Context, from source, w io.Writer) er
 			return context.Cause(ctx)
 		case isGone(err) && p.podIsGone(ctx):
 			return p.unlessStopped(ctx, atEnd, err)
-		case errors.Is(err, errRotated):
-			return err
 		case err == nil && over && c.complete() && c.reading.fresh == 0:
-			return nil
+			return c.missed()
+		case err == nil && over && atEnd && c.empty():
+			return c.missed() // the node has begun a new file since, and there is nothing in it
 		case err == nil && over && !c.complete():
 			if short++; short >= shortReadings {
 				return errRotated
 			}
-		case err != nil && time.Since(good) > followFor:
+		case err != nil && time.Since(c.good) > followFor:
 			return err
 		}
 		if c.reading.fresh > 0 {
-			good, short = time.Now(), 0
+			short = 0
 			wait.reset()
 		}
 		if over && err == nil && c.complete() {
 			continue // once more, to be sure
 		}
 		if !over {
-			atEnd = err == nil
+			switch {
+			case err != nil:
+				atEnd = false
+			case c.complete() || !c.empty():
+				atEnd = c.complete()
+			}
 			if over, err = p.hasEnded(ctx); err != nil && !errors.Is(err, executor.ErrEngineGone) {
 				return p.unlessStopped(ctx, atEnd, err)
 			}
@@ -223,6 +229,7 @@ func (p *process) readLog(ctx context.Context, c *cursor, from source, follow bo
 	}
 	defer func() { _ = log.Close() }() // it was read to its end, or there is no use for the rest
 	_, err = io.CopyBuffer(c, log, make([]byte, 64<<10))
+	c.good = time.Now()
 	return err
 }
 

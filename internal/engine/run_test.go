@@ -343,8 +343,8 @@ func TestOutputThatIsLost(t *testing.T) {
 	lost := fmt.Errorf("the node has deleted it: %w", executor.ErrOutputLost)
 	for name, tc := range map[string]struct{ prints, ends string }{
 		"before the result": {`KOG:{"result":"success","message":"known"}`, "run/start success 0 known\nend success known\n"},
-		"with the result": {"a line", "run/start abort 125 the result is unknown: follow container kog-r-1: the node has deleted it: a part of the output is lost\n" +
-			cleaned + "end abort the result is unknown: follow container kog-r-1: the node has deleted it: a part of the output is lost\n"},
+		"with the result": {"a line", "run/start abort 125 the result is unknown: follow container kog-r-1: the node has deleted it: a part of the output may be lost\n" +
+			cleaned + "end abort the result is unknown: follow container kog-r-1: the node has deleted it: a part of the output may be lost\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			program := func(_ context.Context, p *fake.Proc) executor.Exit {

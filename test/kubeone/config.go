@@ -88,7 +88,7 @@ func (c *cluster) cniConfig() string {
 }
 
 // kubeletConfig evicts no pod and collects no image, however full the machine
-// is, and keeps a log whole up to 100 MiB.
+// is, and keeps a log whole up to logSize.
 func (c *cluster) kubeletConfig() string {
 	return fmt.Sprintf(`apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -111,7 +111,8 @@ localStorageCapacityIsolation: false
 resolvConf: %q
 podLogsDir: %q
 volumePluginDir: %q
-containerLogMaxSize: 100Mi
+containerLogMaxSize: %s
+containerLogMonitorInterval: 3s
 evictionHard: {memory.available: "0%%", nodefs.available: "0%%", imagefs.available: "0%%", nodefs.inodesFree: "0%%", imagefs.inodesFree: "0%%"}
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
@@ -121,5 +122,5 @@ oomScoreAdj: 0
 maxOpenFiles: 20000
 makeIPTablesUtilChains: false
 `, splitStreams, c.path("pki/ca.crt"), nodeIP, c.ports.kubelet, c.ports.kubeletHealth, c.socket(), c.cgroup(),
-		c.path("resolv.conf"), c.path("podlogs"), c.path("flexvolume"))
+		c.path("resolv.conf"), c.path("podlogs"), c.path("flexvolume"), c.logSize)
 }

@@ -30,6 +30,7 @@ type cluster struct {
 	dir                string // state folder: everything that the cluster writes is in there
 	containerd, cniBin string
 	busybox, catatonit string
+	logSize            string // see kubeletConfig
 	imports            []string
 	verbose            bool
 	start              time.Time
@@ -102,6 +103,7 @@ func parseUp(args []string) (*cluster, []string) {
 	fs.StringVar(&c.cniBin, "cni-bin", "/usr/lib/cni", "folder of the CNI plugins bridge, host-local and loopback")
 	fs.StringVar(&c.busybox, "busybox", "/bin/busybox", "static busybox: becomes localhost/busybox:1")
 	fs.StringVar(&c.catatonit, "catatonit", "/usr/bin/catatonit", "static catatonit: becomes the pause image")
+	fs.StringVar(&c.logSize, "log-size", "100Mi", "size of a container's log from which on the node begins a new file")
 	fs.StringVar(&imports, "import", "", "image archives to import, comma-separated")
 	fs.BoolVar(&c.verbose, "v", false, "print when each step was reached")
 	_ = fs.Parse(args) // ends the program on errors
