@@ -47,8 +47,10 @@ type cursor struct {
 
 	reading reading
 	failed  error
-	lost    bool      // lines may be missing
-	good    time.Time // when the log could be had last
+	lost    bool // lines may be missing
+	// timeless: lines without a time are taken too.
+	timeless bool
+	good     time.Time // when the log could be had last
 }
 
 // reading is the state of one reading of the log.
@@ -100,7 +102,7 @@ func (c *cursor) Write(p []byte) (int, error) {
 			p, err = c.time(p)
 		}
 		if err != nil {
-			return n - len(p), err
+			return max(0, n-len(p)), err
 		}
 	}
 	return n, nil
@@ -115,19 +117,40 @@ func (c *cursor) time(p []byte) ([]byte, error) {
 		end = len(p)
 	}
 	r.stamp = append(r.stamp, p[:end]...)
-	switch {
-	case len(r.stamp) > maxStamp || bytes.IndexByte(r.stamp, '\n') >= 0:
-		return p, errTimeless
-	case i < 0:
+	if i < 0 && len(r.stamp) <= maxStamp && bytes.IndexByte(r.stamp, '\n') < 0 {
 		return nil, nil
 	}
 	at, err := time.Parse(time.RFC3339Nano, string(r.stamp))
-	if err != nil {
+	switch {
+	case err != nil && c.timeless:
+		return c.untimed(p[end:]), nil
+	case err != nil:
 		return p, errTimeless
 	}
 	r.inLine = true
 	c.stamped(at.UTC())
 	return p[i+1:], nil
+}
+
+// untimed takes what was read for a time as the beginning of the line, and returns
+// what is left to read.
+func (c *cursor) untimed(p []byte) []byte {
+	r := &c.reading
+	text := append(r.stamp, p...)
+	r.inLine, r.stamp, r.first, r.older = true, nil, false, false
+	if c.complete() {
+		c.open = true
+	}
+	return text
+}
+
+// end takes the rest of a reading that has come to the end of the log.
+func (c *cursor) end() error {
+	if r := &c.reading; c.timeless && !r.inLine && len(r.stamp) > 0 {
+		_, err := c.text(c.untimed(nil))
+		return err
+	}
+	return nil
 }
 
 // stamped moves since on, or checks that what is read again is the same.
@@ -181,7 +204,7 @@ func (c *cursor) giveUp() {
 			c.failed = err
 		}
 	}
-	*c = cursor{w: c.w, failed: c.failed, lost: true, good: c.good, reading: reading{stamp: c.reading.stamp, inLine: true, fresh: c.reading.fresh}}
+	*c = cursor{w: c.w, failed: c.failed, lost: true, timeless: c.timeless, good: c.good, reading: reading{stamp: c.reading.stamp, inLine: true, fresh: c.reading.fresh}}
 }
 
 // text copies what belongs to the line, its end included.

@@ -224,6 +224,31 @@ func TestCursorRefusesOtherWords(t *testing.T) {
 	}
 }
 
+// Lines without a time are copied as those with one, where they are allowed.
+func TestCursorTakesLinesWithoutATime(t *testing.T) {
+	const log = "2026-01-02T03:04:05.1Z one\ntwo and a half\n\n2026-01-02T03:04:06.1Z three\nfour\nfive"
+	for cut := range len(log) {
+		var out bytes.Buffer
+		c := &cursor{w: &out, timeless: true}
+		for _, part := range []string{log[:cut], log} {
+			if c.begin(); !c.since.IsZero() && len(part) == len(log) {
+				part = part[max(0, strings.Index(part, c.since.Format("2006-01-02T15:04:05"))):]
+			}
+			for _, piece := range []string{part[:len(part)/2], part[len(part)/2:]} {
+				if _, err := c.Write([]byte(piece)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := c.end(); err != nil {
+			t.Fatal(err)
+		}
+		if want := "one\ntwo and a half\n\nthree\nfour\nfive"; out.String() != want {
+			t.Errorf("cut at %d (%q): %q", cut, log[:cut], out.String())
+		}
+	}
+}
+
 type fullDisk struct{ room int }
 
 func (d *fullDisk) Write(p []byte) (int, error) {

@@ -134,6 +134,9 @@ func (p *process) followStream(ctx context.Context, from source, w io.Writer) er
 			if short++; short >= shortReadings {
 				return errRotated
 			}
+		case errors.Is(err, errTimeless) && over && !c.timeless && from.stream != "" && p.givesTimes(ctx, from.pod):
+			c.timeless = true
+			continue
 		case err != nil && time.Since(c.good) > followFor:
 			return err
 		}
@@ -230,7 +233,27 @@ func (p *process) readLog(ctx context.Context, c *cursor, from source, follow bo
 	defer func() { _ = log.Close() }() // it was read to its end, or there is no use for the rest
 	_, err = io.CopyBuffer(c, log, make([]byte, 64<<10))
 	c.good = time.Now()
+	if err == nil && !follow {
+		err = c.end()
+	}
 	return err
+}
+
+// givesTimes reports whether the log of both streams begins as a log does. Of one
+// stream a node gives lines without a time: those after a line of the other one
+// that has not ended.
+// Source: ReadLogs of k8s.io/cri-client, which remembers one end of a line for both.
+func (p *process) givesTimes(ctx context.Context, pod string) bool {
+	log, err := p.exec.core.Get().Namespace(p.namespace).Resource("pods").Name(pod).SubResource("log").
+		Param("container", containerName).Param("timestamps", "true").Param("limitBytes", "65536").Stream(ctx)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = log.Close() }() // it was read to its end, or there is no use for the rest
+	c := &cursor{w: io.Discard}
+	c.begin()
+	_, err = io.Copy(c, log)
+	return err == nil && !c.empty()
 }
 
 // afterEnd calls f some time after the container's end was seen, unless the
