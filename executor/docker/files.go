@@ -30,6 +30,8 @@ type holder struct {
 	// dir is the volume's folder as the engine sees it.
 	dir   string
 	paths []string // where the files go, by number
+	// contained: it took a container to fill it.
+	contained bool
 }
 
 // filesDir is where a holder's container has the volume.
@@ -67,6 +69,7 @@ func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) erro
 	if e.local && writeInto(h.dir, spec.Files) == nil {
 		return nil
 	}
+	h.contained = true
 	_, err = e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: h.name,
 		Config: &container.Config{

@@ -37,6 +37,13 @@ func (e *Executor) lifeline(ctx context.Context) (*lifeline, error) {
 	return l, nil
 }
 
+// close may be called of none, and more than once.
+func (l *lifeline) close() {
+	if l != nil {
+		_ = l.conn.Close() // it may be closed
+	}
+}
+
 // ask returns nil if the engine is the one that it was.
 func (l *lifeline) ask() error {
 	if err := l.conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {

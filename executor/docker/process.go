@@ -20,6 +20,7 @@ import (
 type process struct {
 	exec   *Executor
 	handle executor.Handle
+	files  holder // if it was made here
 }
 
 var (

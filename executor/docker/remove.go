@@ -28,7 +28,7 @@ func (p *process) Remove(ctx context.Context) error {
 	}
 	err := p.exec.removeContainer(ctx, p.handle.Ref)
 	if err == nil {
-		err = p.exec.removeHolders(ctx, p.handle.ID)
+		err = p.exec.removeHolders(ctx, p.handle.ID, p.files)
 	}
 	if err != nil {
 		return fmt.Errorf("remove container %s: %w", p.handle.ID, err)
@@ -65,12 +65,28 @@ func (e *Executor) removeVolume(ctx context.Context, name string) error {
 }
 
 // removeHolders removes the holders of files that were made for an ID, except
-// that of a container which has the ID by now.
-func (e *Executor) removeHolders(ctx context.Context, id string) error {
+// that of a container which has the ID by now. The own one was of a container
+// that is gone.
+func (e *Executor) removeHolders(ctx context.Context, id string, own holder) error {
 	// By their names: an engine that was about to end may have lost the labels.
-	holders, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: make(client.Filters).Add("name", holderPrefix(id))})
+	found, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: make(client.Filters).Add("name", holderPrefix(id))})
 	if err != nil {
 		return e.translate(ctx, err)
+	}
+	var others []string
+	for _, v := range found.Items {
+		switch {
+		case !strings.HasPrefix(v.Name, holderPrefix(id)):
+		case v.Name == own.name && !own.contained:
+			if err := e.removeVolume(ctx, v.Name); err != nil {
+				return err
+			}
+		default:
+			others = append(others, v.Name)
+		}
+	}
+	if others == nil {
+		return nil
 	}
 	inUse := ""
 	c, err := e.inspect(ctx, id)
@@ -80,11 +96,11 @@ func (e *Executor) removeHolders(ctx context.Context, id string) error {
 	case !errors.Is(err, executor.ErrNotFound):
 		return err
 	}
-	for _, v := range holders.Items {
-		if v.Name == inUse || !strings.HasPrefix(v.Name, holderPrefix(id)) {
+	for _, name := range others {
+		if name == inUse {
 			continue
 		}
-		if err := errors.Join(e.removeContainer(ctx, v.Name), e.removeVolume(ctx, v.Name)); err != nil {
+		if err := errors.Join(e.removeContainer(ctx, name), e.removeVolume(ctx, name)); err != nil {
 			return err
 		}
 	}

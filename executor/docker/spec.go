@@ -30,6 +30,7 @@ const (
 type blueprint struct {
 	network string
 	files   holder
+	life    *lifeline // nil for none
 }
 
 // createOptions turns a spec into what the engine is asked for.

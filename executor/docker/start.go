@@ -121,6 +121,10 @@ func (e *Executor) make(ctx context.Context, spec executor.Spec) (*process, erro
 	}
 	var b blueprint
 	parts, partsCtx := errgroup.WithContext(ctx)
+	parts.Go(func() error {
+		b.life = e.tapLife(partsCtx, spec.ID)
+		return nil
+	})
 	parts.Go(func() (err error) {
 		b.files, err = e.hold(partsCtx, spec)
 		return err
@@ -130,18 +134,22 @@ func (e *Executor) make(ctx context.Context, spec executor.Spec) (*process, erro
 		return err
 	})
 	if err := parts.Wait(); err != nil {
+		b.life.close()
 		return nil, errors.Join(err, e.discard(ctx, b.files.name))
 	}
 	began := time.Now()
 	id, err := e.create(ctx, spec, b)
 	if err != nil {
+		b.life.close()
 		return nil, errors.Join(err, e.discard(ctx, b.files.name))
 	}
 	// Before the time is looked at: nobody else has started it by then.
-	e.tap(ctx, id)
+	e.tap(ctx, id, b.life)
 	p, err := (*process)(nil), errTaken
 	if time.Since(began) <= takeOver/2 {
-		p, err = e.run(ctx, e.process(spec.ID, id), spec)
+		p = e.process(spec.ID, id)
+		p.files = b.files
+		p, err = e.run(ctx, p, spec)
 	}
 	if err != nil {
 		e.taps.close(id)

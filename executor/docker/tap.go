@@ -49,24 +49,34 @@ type tap struct {
 	err     error // why nothing more comes
 }
 
-// tap attaches to a container which nobody has started. Without it the output
-// is read from the log, so that is no error.
+// tapLife is what a tap tells by whether the engine ended, nil if there is to be
+// no tap. It is there before the tap, so the engine it tells about is no later
+// one.
 //
 // A connection that stalls silently would hold the container up: those on this
 // machine do not.
-func (e *Executor) tap(ctx context.Context, ref string) {
+func (e *Executor) tapLife(ctx context.Context, id string) *lifeline {
 	if !e.flavour.taps || !e.local {
-		return
+		return nil
 	}
-	// First, so that the engine it tells about is no later one.
 	life, err := e.lifeline(ctx)
 	if err != nil {
-		e.log.Debug("no lifeline to the engine", "container", ref, "error", err)
+		e.log.Debug("no lifeline to the engine", "container", id, "error", err)
+		return nil
+	}
+	return life
+}
+
+// tap attaches to a container which nobody has started. Without it the output
+// is read from the log, so that is no error.
+func (e *Executor) tap(ctx context.Context, ref string, life *lifeline) {
+	if life == nil {
 		return
 	}
 	attached, err := e.api.ContainerAttach(ctx, ref, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
-		e.log.Debug("cannot attach", "container", ref, "error", errors.Join(err, life.conn.Close()))
+		life.close()
+		e.log.Debug("cannot attach", "container", ref, "error", err)
 		return
 	}
 	e.taps.add(ref, newTap(attached.Conn, attached.Reader, life))
@@ -194,7 +204,8 @@ func (t *tap) hangUp() {
 }
 
 func (t *tap) disconnect() {
-	_, _ = t.conn.Close(), t.life.conn.Close() // they may be closed
+	_ = t.conn.Close() // it may be closed
+	t.life.close()
 }
 
 // close hangs up, and waits until nothing is connected any more.

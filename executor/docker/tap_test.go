@@ -182,7 +182,7 @@ func TestFollowAttached(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &standIn{output: output, attach: test.attach}
 			e := s.start(t)
-			e.tap(t.Context(), "c")
+			e.tap(t.Context(), "c", e.tapLife(t.Context(), "c"))
 			p := e.process("id", "c")
 			wantOut, wantErr := texts(output)
 			for round := range int64(2) {
@@ -214,7 +214,7 @@ func TestFollowBehind(t *testing.T) {
 		close(released)
 	}}
 	e := s.start(t)
-	e.tap(t.Context(), "c")
+	e.tap(t.Context(), "c", e.tapLife(t.Context(), "c"))
 	var out bytes.Buffer
 	stuck := writerFunc(func(p []byte) (int, error) {
 		<-released
@@ -243,7 +243,7 @@ func TestTapsClosed(t *testing.T) {
 		close(released)
 	}}
 	e := s.start(t)
-	e.tap(t.Context(), "c")
+	e.tap(t.Context(), "c", e.tapLife(t.Context(), "c"))
 	if err := e.removeContainer(t.Context(), "c"); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestTapsClosed(t *testing.T) {
 func TestTapFromAfar(t *testing.T) {
 	e := (&standIn{attach: func(*standIn, net.Conn) {}}).start(t)
 	e.Afar()
-	e.tap(t.Context(), "c")
+	e.tap(t.Context(), "c", e.tapLife(t.Context(), "c"))
 	if e.taps.take("c") != nil {
 		t.Error("an engine from afar is attached to")
 	}
