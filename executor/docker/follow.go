@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
@@ -89,26 +90,41 @@ func (p *process) ended(ctx context.Context) error {
 }
 
 // followAndCatchUp follows until the container's end, and reads then what has
-// not come by that time.
+// not come by that time. Once a container has ended, Podman leaves out lines at
+// random for a follower who is behind. So what has come counts only if the
+// container was seen to run after that.
+// Source: sendLine of nxadm/tail, which drops a line or not while it is told to
+// stop at the end.
 func (p *process) followAndCatchUp(ctx context.Context, stdout, stderr *counted) error {
-	followCtx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	followed := make(chan error, 1)
-	copyAll := func(log io.Reader) error { return split(log, stdout, stderr) }
-	go func() { followed <- p.log(followCtx, client.ContainerLogsOptions{Follow: true}, copyAll) }()
-	endErr := p.end(followCtx)
-	cancel()
-	followErr := <-followed
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case endErr != nil:
-		return endErr
-	case stdout.err != nil || stderr.err != nil:
-		return followErr
+	if err := p.followWhileItRuns(ctx, stdout, stderr); err != nil {
+		return err
 	}
 	stdout, stderr = stdout.rest(), stderr.rest()
-	return p.log(ctx, client.ContainerLogsOptions{}, copyAll)
+	return p.log(ctx, client.ContainerLogsOptions{}, func(log io.Reader) error { return split(log, stdout, stderr) })
+}
+
+func (p *process) followWhileItRuns(ctx context.Context, stdout, stderr *counted) error {
+	ctx, cancel := context.WithCancel(ctx)
+	h := newHeld()
+	var following sync.WaitGroup
+	defer following.Wait()
+	defer h.close()
+	defer cancel()
+	copyAll := func(log io.Reader) error { return split(log, h.writer(stdout), h.writer(stderr)) }
+	follow := sync.OnceFunc(func() {
+		following.Go(func() {
+			// Why it ends does not matter: the rest is read when the container has.
+			err := p.log(ctx, client.ContainerLogsOptions{Follow: true}, copyAll)
+			p.exec.log.Debug("following ended", "container", p.handle.ID, "error", err)
+		})
+	})
+	n := 0 // were held before it was looked whether the container runs
+	return p.pollEnd(ctx, func() error {
+		follow()
+		err := h.letGo(n)
+		n = h.count()
+		return err
+	})
 }
 
 // log hands the container's log to whoever copies it.

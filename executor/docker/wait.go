@@ -77,7 +77,7 @@ func (e *Executor) stopsContainers(ctx context.Context) bool {
 // end waits until the container does not run any more.
 func (p *process) end(ctx context.Context) error {
 	if p.exec.flavour.poll > 0 {
-		return p.pollEnd(ctx)
+		return p.pollEnd(ctx, func() error { return nil })
 	}
 	// The result's goroutine ends with its ctx.
 	ctx, cancel := context.WithCancel(ctx)
@@ -92,12 +92,15 @@ func (p *process) end(ctx context.Context) error {
 }
 
 // pollEnd looks for the end: often in the beginning, when most containers end,
-// and at most ten percent too late.
-func (p *process) pollEnd(ctx context.Context) error {
+// and at most ten percent too late. Whenever it runs still, running is called.
+func (p *process) pollEnd(ctx context.Context, running func() error) error {
 	began := time.Now()
 	for {
 		c, err := p.exec.inspect(ctx, p.handle.Ref)
 		if err != nil || !c.State.Running && !c.State.Paused {
+			return err
+		}
+		if err := running(); err != nil {
 			return err
 		}
 		wait := min(max(time.Since(began)/10, 5*time.Millisecond), p.exec.flavour.poll)
