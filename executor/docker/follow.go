@@ -100,7 +100,16 @@ func (p *process) followAndCatchUp(ctx context.Context, stdout, stderr *counted)
 		return err
 	}
 	stdout, stderr = stdout.rest(), stderr.rest()
-	return p.log(ctx, client.ContainerLogsOptions{}, func(log io.Reader) error { return split(log, stdout, stderr) })
+	err := p.log(ctx, client.ContainerLogsOptions{}, func(log io.Reader) error { return split(log, stdout, stderr) })
+	if err == nil || ctx.Err() != nil || stdout.err != nil || stderr.err != nil {
+		return err
+	}
+	// The log of a container that is removed meanwhile breaks off with other words
+	// in the middle.
+	if _, gone := p.exec.inspect(ctx, p.handle.Ref); gone != nil {
+		return gone
+	}
+	return err
 }
 
 func (p *process) followWhileItRuns(ctx context.Context, stdout, stderr *counted) error {
