@@ -77,6 +77,17 @@ func (c *cursor) begin() time.Time {
 	return c.since
 }
 
+// soundAfter is how long a reading that brings nothing stays open if it is one of
+// a log. A node's own words, and a connection that is cut at once, end before.
+const soundAfter = time.Second
+
+// note takes for good a reading that has brought something or stayed open.
+func (c *cursor) note(open time.Duration) {
+	if c.reading.fresh > 0 || open >= soundAfter {
+		c.good = time.Now()
+	}
+}
+
 // missed is what Follow returns in the end.
 func (c *cursor) missed() error {
 	if c.lost {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -142,18 +143,7 @@ func TestCursorGoesOnInANewFile(t *testing.T) {
 	all := n.since(time.Time{})
 	rotated := nodeLog{at: n.at[1:], lines: n.lines[1:]}
 	for cut := bytes.Index(all, []byte("two")); cut <= len(all); cut++ {
-		var out bytes.Buffer
-		c := &cursor{w: &out}
-		c.begin()
-		if _, err := c.Write(all[:cut]); err != nil {
-			t.Fatal(err)
-		}
-		if err := readAll(rand.New(rand.NewPCG(3, 4)), c, rotated); err != nil { //nolint:gosec // nothing secret
-			t.Fatalf("cut at %d: %v", cut, err)
-		}
-		if out.String() != n.text() {
-			t.Errorf("cut at %d: %q", cut, out.String())
-		}
+		wantCut(t, n, cut, rotated)
 	}
 }
 
@@ -164,18 +154,24 @@ func TestCursorAndAClockThatGoesBack(t *testing.T) {
 	n.at[3], n.at[4] = n.at[0].Add(100*time.Millisecond), n.at[1]
 	all := n.since(time.Time{})
 	for cut := bytes.Index(all, []byte("four")); cut <= len(all); cut++ {
-		var out bytes.Buffer
-		c := &cursor{w: &out}
-		c.begin()
-		if _, err := c.Write(all[:cut]); err != nil {
-			t.Fatal(err)
-		}
-		if err := readAll(rand.New(rand.NewPCG(1, 2)), c, n); err != nil { //nolint:gosec // nothing secret
-			t.Fatal(err)
-		}
-		if out.String() != n.text() {
-			t.Errorf("cut at %d: %q", cut, out.String())
-		}
+		wantCut(t, n, cut, n)
+	}
+}
+
+// wantCut reads a log up to a byte, and then what the node has of it later.
+func wantCut(t *testing.T, n nodeLog, cut int, later nodeLog) {
+	t.Helper()
+	var out bytes.Buffer
+	c := &cursor{w: &out}
+	c.begin()
+	if _, err := c.Write(n.since(time.Time{})[:cut]); err != nil {
+		t.Fatal(err)
+	}
+	if err := readAll(rand.New(rand.NewPCG(1, 2)), c, later); err != nil { //nolint:gosec // nothing secret
+		t.Fatalf("cut at %d: %v", cut, err)
+	}
+	if out.String() != n.text() || c.missed() != nil {
+		t.Errorf("cut at %d: %q, %v", cut, out.String(), c.missed())
 	}
 }
 
@@ -245,6 +241,28 @@ func TestCursorTakesLinesWithoutATime(t *testing.T) {
 		}
 		if want := "one\ntwo and a half\n\nthree\nfour\nfive"; out.String() != want {
 			t.Errorf("cut at %d (%q): %q", cut, log[:cut], out.String())
+		}
+	}
+}
+
+// A log that cannot be had is given up some time: other words, and connections
+// that are cut at once, do not count as one that can.
+func TestCursorKnowsGoodReadings(t *testing.T) {
+	for _, r := range []struct {
+		log  string
+		open time.Duration
+		good bool
+	}{
+		{"unable to retrieve container logs for containerd://x\n", 0, false},
+		{"", 0, false},
+		{"", soundAfter, true},
+		{"2026-01-02T03:04:05Z one\n", 0, true},
+	} {
+		c := &cursor{w: io.Discard}
+		c.begin()
+		_, _ = c.Write([]byte(r.log)) // of other words it says that they are
+		if c.note(r.open); c.good.IsZero() == r.good {
+			t.Errorf("%q, open for %v: good at %v", r.log, r.open, c.good)
 		}
 	}
 }

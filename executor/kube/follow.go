@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// followFor is how long a log may not be had before Follow fails.
+	// followFor is how long a log may not be had before Follow fails. That is longer
+	// than a run asks for the end in vain: then it goes on later.
 	followFor = 6 * time.Minute
 	// lateAfter is how long a log may go on after its container's end was seen
 	// before it is read anew, without waiting for more.
@@ -231,8 +232,9 @@ func (p *process) readLog(ctx context.Context, c *cursor, from source, follow bo
 		return p.exec.translate(ctx, readLogs, err)
 	}
 	defer func() { _ = log.Close() }() // it was read to its end, or there is no use for the rest
+	opened := time.Now()
 	_, err = io.CopyBuffer(c, log, make([]byte, 64<<10))
-	c.good = time.Now()
+	c.note(time.Since(opened))
 	if err == nil && !follow {
 		err = c.end()
 	}
