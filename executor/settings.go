@@ -30,8 +30,9 @@ func CheckNetwork(name string) error {
 	return nil
 }
 
-// Sandbox is what the containers of one run share. The first Start that needs
-// it makes it; Sweep with its labels removes it.
+// Sandbox is what the containers of one run share: the network of NetworkRun,
+// and whatever else an executor makes once for all of them. The first Start
+// that needs it makes it; Sweep with its labels removes it.
 type Sandbox struct {
 	// ID names it, in the form of Spec.ID and different from all of those.
 	ID     string

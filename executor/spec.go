@@ -45,6 +45,7 @@ type Spec struct {
 	// Network is one of the Network constants, or the name of a network.
 	Network string
 	// Sandbox is shared by the containers of a run; needed for NetworkRun.
+	// Default: none, each container has everything for itself.
 	Sandbox Sandbox
 	// Memory limits the container, swap included, in bytes; CPUs in processors.
 	// Zero means no limit.

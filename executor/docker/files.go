@@ -20,17 +20,21 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 )
 
-// holder is a volume with the files of a container, from where they are mounted
+// holder is a folder with the files of a container, from where they are mounted
 // read-only, each to its place: over volumes, into read-only file systems, and
 // so that not even root changes them. Copying them into the container itself
-// gives none of that. Where this process sees the volume it writes them there.
-// Elsewhere a container of the same name, which is never started, takes them.
+// gives none of that.
+//
+// The folder is in a volume of the sandbox where this process sees it, and
+// else has a volume of its own, of the same name.
 type holder struct {
 	name string // empty when there are no files
-	// dir is the volume's folder as the engine sees it.
+	// dir is the folder as the engine sees it.
 	dir   string
 	paths []string // where the files go, by number
-	// contained: it took a container to fill it.
+	// shared: the folder is in the volume of the sandbox.
+	shared bool
+	// contained: it took a container to fill the volume.
 	contained bool
 }
 
@@ -40,6 +44,9 @@ const filesDir = "/files"
 // holderPrefix begins the names of all holders that were made for an ID.
 func holderPrefix(id string) string { return id + "-files-" }
 
+// sharedName names the volume with the files of a sandbox's containers.
+func sharedName(s executor.Sandbox) string { return s.ID + "-files" }
+
 // hold makes the holder of a spec's files. Each has a name of its own, so that
 // whoever starts the same ID at the same time does not touch it.
 func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error) {
@@ -47,24 +54,42 @@ func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error)
 		return holder{}, nil
 	}
 	h := holder{name: holderPrefix(spec.ID) + strings.ToLower(rand.Text()[:8])}
+	for _, f := range spec.Files {
+		h.paths = append(h.paths, f.Path)
+	}
+	if e.local && spec.Sandbox.ID != "" {
+		volume, err := e.makeVolume(ctx, sharedName(spec.Sandbox), spec.Sandbox.Labels)
+		if err != nil {
+			return holder{}, err
+		}
+		h.dir = filepath.Join(volume, h.name)
+		if h.shared = writeTo(h.dir, spec.Files) == nil; h.shared {
+			return h, nil
+		}
+	}
 	if err := e.fill(ctx, &h, spec); err != nil {
-		return holder{}, errors.Join(err, e.discard(ctx, h.name))
+		return holder{}, errors.Join(err, e.discard(ctx, h))
 	}
 	return h, nil
 }
 
-// fill makes the volume and copies the files into it.
-func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) error {
-	labels := with(spec.Labels, labelRole, roleFiles)
-	volume, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: h.name, Labels: labels})
+// makeVolume makes sure that there is a volume for files, and gives its folder
+// as the engine sees it.
+func (e *Executor) makeVolume(ctx context.Context, name string, labels map[string]string) (string, error) {
+	volume, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: with(labels, labelRole, roleFiles)})
 	if err != nil {
-		return e.translate(ctx, err)
+		return "", e.translate(ctx, err)
 	}
-	if h.dir = volume.Volume.Mountpoint; h.dir == "" {
-		return errors.New("the engine does not say where it keeps a volume")
+	if volume.Volume.Mountpoint == "" {
+		return "", errors.New("the engine does not say where it keeps a volume")
 	}
-	for _, f := range spec.Files {
-		h.paths = append(h.paths, f.Path)
+	return volume.Volume.Mountpoint, nil
+}
+
+// fill makes a volume of the holder's own and copies the files into it.
+func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) (err error) {
+	if h.dir, err = e.makeVolume(ctx, h.name, spec.Labels); err != nil {
+		return err
 	}
 	if e.local && writeInto(h.dir, spec.Files) == nil {
 		return nil
@@ -73,7 +98,7 @@ func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) erro
 	_, err = e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: h.name,
 		Config: &container.Config{
-			Image: spec.Image, Entrypoint: []string{"none"}, Labels: labels,
+			Image: spec.Image, Entrypoint: []string{"none"}, Labels: with(spec.Labels, labelRole, roleFiles),
 		},
 		HostConfig: &container.HostConfig{
 			NetworkMode: executor.NetworkNone,
@@ -94,18 +119,36 @@ func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) erro
 	return nil
 }
 
-// fileMode lets every user of the container read.
-const fileMode = 0o444
+// Modes that let every user of the container read.
+const (
+	fileMode = 0o444
+	dirMode  = 0o755
+)
 
-// writeInto writes files into a volume's folder, by their numbers. The name of
-// the volume is unique: if the folder is there, it is the engine's.
+// writeTo makes a folder with files, or leaves none.
+func writeTo(dir string, files []executor.File) error {
+	if err := os.Mkdir(dir, dirMode); err != nil {
+		return err
+	}
+	err := os.Chmod(dir, dirMode) // the umask may have taken something
+	if err == nil {
+		err = writeInto(dir, files)
+	}
+	if err != nil {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
+}
+
+// writeInto writes files into a folder, by their numbers. The names of volumes
+// are unique: if a volume's folder is there, it is the engine's.
 func writeInto(dir string, files []executor.File) error {
 	for i, f := range files {
 		name := filepath.Join(dir, strconv.Itoa(i))
 		if err := os.WriteFile(name, f.Data, fileMode); err != nil {
 			return err
 		}
-		if err := os.Chmod(name, fileMode); err != nil { // the umask may have taken something
+		if err := os.Chmod(name, fileMode); err != nil { // as above
 			return err
 		}
 	}

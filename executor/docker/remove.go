@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (p *process) Remove(ctx context.Context) error {
 	}
 	err := p.exec.removeContainer(ctx, p.handle.Ref)
 	if err == nil {
-		err = p.exec.removeHolders(ctx, p.handle.ID, p.files)
+		err = p.exec.removeFiles(ctx, p.handle.ID, p.files)
 	}
 	if err != nil {
 		return fmt.Errorf("remove container %s: %w", p.handle.ID, err)
@@ -64,7 +65,16 @@ func (e *Executor) removeVolume(ctx context.Context, name string) error {
 	return e.translate(ctx, err)
 }
 
-// removeHolders removes the holders of files that were made for an ID, except
+// removeFiles removes the files of a container that is gone. Whatever else is in
+// the volume of a sandbox goes with that.
+func (e *Executor) removeFiles(ctx context.Context, id string, own holder) error {
+	if own.shared {
+		return os.RemoveAll(own.dir)
+	}
+	return e.removeHolders(ctx, id, own)
+}
+
+// removeHolders removes the volumes with files that were made for an ID, except
 // that of a container which has the ID by now. The own one was of a container
 // that is gone.
 func (e *Executor) removeHolders(ctx context.Context, id string, own holder) error {
@@ -107,15 +117,24 @@ func (e *Executor) removeHolders(ctx context.Context, id string, own holder) err
 	return nil
 }
 
-// discard removes what a failed call has made under a name, container and
-// volume, also when its ctx has ended.
-func (e *Executor) discard(ctx context.Context, name string) error {
-	if name == "" {
-		return nil
-	}
+// discard removes the files of a start that failed.
+func (e *Executor) discard(ctx context.Context, h holder) error {
+	return undo(ctx, func(ctx context.Context) error {
+		switch {
+		case h.name == "":
+			return nil
+		case h.shared:
+			return os.RemoveAll(h.dir)
+		}
+		return errors.Join(e.removeContainer(ctx, h.name), e.removeVolume(ctx, h.name))
+	})
+}
+
+// undo cleans up after a call that failed, also when its ctx has ended.
+func undo(ctx context.Context, clean func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
-	if err := errors.Join(e.removeContainer(ctx, name), e.removeVolume(ctx, name)); err != nil {
+	if err := clean(ctx); err != nil {
 		return fmt.Errorf("clean up after that: %w", err)
 	}
 	return nil

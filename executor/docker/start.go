@@ -135,13 +135,13 @@ func (e *Executor) make(ctx context.Context, spec executor.Spec) (*process, erro
 	})
 	if err := parts.Wait(); err != nil {
 		b.life.close()
-		return nil, errors.Join(err, e.discard(ctx, b.files.name))
+		return nil, errors.Join(err, e.discard(ctx, b.files))
 	}
 	began := time.Now()
 	id, err := e.create(ctx, spec, b)
 	if err != nil {
 		b.life.close()
-		return nil, errors.Join(err, e.discard(ctx, b.files.name))
+		return nil, errors.Join(err, e.discard(ctx, b.files))
 	}
 	// Before the time is looked at: nobody else has started it by then.
 	e.tap(ctx, id, b.life)
@@ -180,7 +180,9 @@ func (e *Executor) create(ctx context.Context, spec executor.Spec, b blueprint) 
 	}
 	if e.flavour.needsWorkingDir && spec.WorkingDir != "" {
 		if err := e.makeDir(ctx, created.ID, spec.WorkingDir); err != nil {
-			return "", errors.Join(err, e.discard(ctx, created.ID))
+			return "", errors.Join(err, undo(ctx, func(ctx context.Context) error {
+				return e.removeContainer(ctx, created.ID)
+			}))
 		}
 	}
 	return created.ID, nil

@@ -106,12 +106,9 @@ func (r *run) remove(ctx context.Context, j removal) error {
 // settle waits for all removals. Problems are events, never errors.
 func (r *run) settle(ctx context.Context) error { return r.collect(ctx, 0) }
 
-// sweep removes what the containers of a run shared, if they did. Trouble is
-// told and changes nothing.
+// sweep removes what the containers of a run shared. Trouble is told and
+// changes nothing.
 func (r *run) sweep(ctx context.Context) {
-	if opts := r.state.Started.Options; opts.Network != executor.NetworkRun && opts.Workspace == 0 {
-		return
-	}
 	limited, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	err := retry(limited, func() error {

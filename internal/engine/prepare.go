@@ -159,6 +159,7 @@ func (v visit) spec(img executor.Image) (executor.Spec, error) {
 		Files:   []executor.File{{Path: delivery.Path, Data: doc}},
 		Volumes: slices.Clone(v.cfg.Volumes),
 		Network: opts.Network,
+		Sandbox: executor.Sandbox{ID: SandboxID(v.state.RunID), Labels: runLabels(v.state.RunID, v.written)},
 		Labels:  v.labels(),
 		Pull:    executor.PullPolicy(opts.Pull),
 		Grace:   opts.Grace,

@@ -39,9 +39,6 @@ func (v visit) apply(set job.Settings, spec *executor.Spec) {
 	if set.Network != "" {
 		spec.Network = set.Network
 	}
-	if spec.Network == executor.NetworkRun {
-		spec.Sandbox = executor.Sandbox{ID: SandboxID(v.state.RunID), Labels: runLabels(v.state.RunID, v.written)}
-	}
 	spec.Kubernetes, _ = cloneValue(map[string]any(set.Kubernetes)).(map[string]any)
 	labels := maps.Clone(set.Labels)
 	if labels == nil {
