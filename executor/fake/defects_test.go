@@ -95,10 +95,14 @@ var defects = map[string]struct {
 	}}},
 	"lives in the call's time": {"cancel/after start", hooks{start: func(ctx context.Context, e executor.Executor, s executor.Spec) (executor.Process, error) {
 		p, err := e.Start(ctx, s)
-		if err == nil {
-			context.AfterFunc(ctx, func() { _ = p.Stop(context.WithoutCancel(ctx), 0) })
+		if err != nil {
+			return nil, err
 		}
-		return p, err
+		return mortal{p, func() {
+			if ctx.Err() != nil {
+				_ = p.Stop(context.WithoutCancel(ctx), 0)
+			}
+		}}, nil
 	}}},
 	"leaves what failed": {"image/missing entrypoint", hooks{start: func(ctx context.Context, e executor.Executor, s executor.Spec) (executor.Process, error) {
 		p, err := e.Start(ctx, s)
@@ -186,6 +190,17 @@ func (b broken) Sweep(ctx context.Context, l map[string]string) (int, error) {
 		return b.h.sweep(ctx, b.Executor, l)
 	}
 	return b.Executor.Sweep(ctx, l)
+}
+
+// mortal is a container that ends for a reason before anybody sees more of it.
+type mortal struct {
+	executor.Process
+	end func()
+}
+
+func (m mortal) Follow(ctx context.Context, out, err io.Writer) error {
+	m.end()
+	return m.Process.Follow(ctx, out, err)
 }
 
 type brokenProcess struct {
