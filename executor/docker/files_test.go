@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/moby/moby/client"
+
 	"gitlab.com/f5-pwe/kog/v3/executor"
 )
 
@@ -50,6 +52,77 @@ func TestFilesFromAfar(t *testing.T) {
 		}
 		if data, err := os.ReadFile(filepath.Join(dir, "in")); err != nil || string(data) != "the volume's" {
 			t.Errorf("the volume has %q, %v; want it untouched", data, err)
+		}
+	})
+}
+
+// TestFilesOfRun: a run has one volume for the files of its containers. A
+// container's files go with it, and the volume with the run.
+func TestFilesOfRun(t *testing.T) {
+	onEngines(t, func(t *testing.T, e engine) {
+		x, api := e.executor(t), e.api(t)
+		const volume = "kogtest-filesofrun-files"
+		labels := map[string]string{"kog.test/case": "filesofrun"}
+		spec := executor.Spec{
+			Image: e.load(t, busyboxArchive(t)), Entrypoint: []string{"/bin/busybox", "cat", "/in"},
+			Sandbox: executor.Sandbox{ID: "kogtest-filesofrun", Labels: labels}, Labels: labels,
+		}
+		t.Cleanup(func() {
+			ctx, cancel := cleanupContext(t)
+			defer cancel()
+			if _, err := x.Sweep(ctx, labels); err != nil {
+				t.Error(err)
+			}
+			for _, left := range e.leftovers(t) {
+				t.Errorf("left behind: %s", left)
+			}
+		})
+		start := func(id string) executor.Process {
+			spec.ID, spec.Files = "kogtest-filesofrun-"+id, []executor.File{{Path: "/in", Data: []byte(id)}}
+			p, err := x.Start(t.Context(), spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			if err := p.Follow(t.Context(), &out, io.Discard); err != nil || out.String() != id {
+				t.Fatalf("the container says %q, %v; want %q", out.String(), err, id)
+			}
+			return p
+		}
+		holders := func() int {
+			v, err := api.VolumeInspect(t.Context(), volume, client.VolumeInspectOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := os.ReadDir(v.Volume.Mountpoint)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(found)
+		}
+		first, second := start("one"), start("two")
+		if n := holders(); n != 2 {
+			t.Errorf("the volume has %d folders, want 2", n)
+		}
+		if err := first.Remove(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := holders(); n != 1 {
+			t.Errorf("after a removal the volume has %d folders, want 1", n)
+		}
+		// Somebody tidies up: the next one makes it again.
+		if _, err := api.VolumeRemove(t.Context(), volume, client.VolumeRemoveOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Remove(t.Context()); err != nil {
+			t.Error(err)
+		}
+		start("three")
+		if n, err := x.Sweep(t.Context(), labels); err != nil || n != 1 {
+			t.Errorf("Sweep takes %d containers, %v; want 1", n, err)
+		}
+		if _, err := api.VolumeInspect(t.Context(), volume, client.VolumeInspectOptions{}); err == nil {
+			t.Error("the volume is there after a sweep")
 		}
 	})
 }

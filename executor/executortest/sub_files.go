@@ -14,6 +14,7 @@ func fileTests() []subtest {
 		{name: "read-only", run: testFileReadOnly},
 		{name: "other user", run: testFileOtherUser, needs: []executor.Feature{executor.FeatureUsers}},
 		{name: "content", run: testFileContent},
+		{name: "of a run", run: testFilesOfRun},
 		{name: "own file system", run: testOwnFileSystem},
 	}
 }
@@ -63,6 +64,34 @@ func testFileContent(t *test) {
 	if got := t.succeed(spec); got != "one\x00\n"+string(data) {
 		t.Errorf("the files have %d bytes, want %d equal ones", len(got), 5+len(data))
 	}
+}
+
+// testFilesOfRun: containers that share a sandbox have each their own files,
+// whichever of the others is removed, also after a sweep.
+func testFilesOfRun(t *test) {
+	ofRun := with(t.labels(), map[string]string{"kog.test/run": "files"})
+	reads := func(text string) executor.Process {
+		spec := t.spec("read", contextPath)
+		spec.Files = []executor.File{{Path: contextPath, Data: []byte(text)}}
+		spec.Labels = with(spec.Labels, ofRun)
+		spec.Sandbox = executor.Sandbox{ID: t.id + "-run", Labels: ofRun}
+		p := t.start(spec)
+		if got, _ := t.output(p); got != text {
+			t.Errorf("a container reads %q, want %q", got, text)
+		}
+		t.wantCode(t.wait(p), 0)
+		return p
+	}
+	first := reads("one")
+	reads("two")
+	if err := first.Remove(t.ctx()); err != nil {
+		t.Errorf("Remove: %v", err)
+	}
+	reads("three")
+	if n := t.sweepOf(ofRun); n != 2 {
+		t.Errorf("Sweep takes %d containers, want 2", n)
+	}
+	reads("four")
 }
 
 // testOwnFileSystem: each container writes into its own copy of the image.

@@ -140,7 +140,7 @@ func (h *Host) start(spec executor.Spec) (*container, error) {
 	c.cancel = cancel
 	h.containers[spec.ID] = c
 	p.workspace = h.makeWorkspace(spec.Workspace)
-	if spec.Network == executor.NetworkRun {
+	if spec.Sandbox.ID != "" {
 		h.sandboxes[spec.Sandbox.ID] = maps.Clone(spec.Sandbox.Labels)
 	}
 	if h.recording {

@@ -75,10 +75,14 @@ func TestSettingsReachTheContainer(t *testing.T) {
 			t.Fatalf("%d containers, want 2", len(*seen))
 		}
 		set, plain := (*seen)[0], (*seen)[1]
+		wantBox := executor.Sandbox{
+			ID:     "kog-r-sandbox",
+			Labels: map[string]string{engine.LabelRun: "r", engine.LabelCorrelation: "", engine.LabelJob: "settings"},
+		}
 		want := executor.Spec{
 			ID: set.ID, Image: set.Image, Env: set.Env, Stdin: set.Stdin, Files: set.Files, Volumes: set.Volumes,
 			Entrypoint: []string{"/bin/tool", "-v"}, Args: []string{""}, User: "1000:1000", WorkingDir: "/work",
-			Network: "lab", Memory: 1 << 20, ShmSize: 2 << 20, CPUs: 0.5, GPUs: executor.GPUs{IDs: []string{"0", "1"}},
+			Network: "lab", Sandbox: wantBox, Memory: 1 << 20, ShmSize: 2 << 20, CPUs: 0.5, GPUs: executor.GPUs{IDs: []string{"0", "1"}},
 			Privileged: true, ReadOnly: true, Init: true,
 			Devices: []executor.Device{{Source: "/dev/null", Target: "/dev/nothing", Permissions: "r"}},
 			CapAdd:  []string{"NET_ADMIN"}, CapDrop: []string{"ALL"},
@@ -93,10 +97,6 @@ func TestSettingsReachTheContainer(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, set); diff != "" {
 			t.Errorf("spec (-want +got):\n%s", diff)
-		}
-		wantBox := executor.Sandbox{
-			ID:     "kog-r-sandbox",
-			Labels: map[string]string{engine.LabelRun: "r", engine.LabelCorrelation: "", engine.LabelJob: "settings"},
 		}
 		if diff := cmp.Diff(wantBox, plain.Sandbox); diff != "" || plain.Network != executor.NetworkRun {
 			t.Errorf("network %q, sandbox (-want +got):\n%s", plain.Network, diff)
