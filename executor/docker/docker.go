@@ -48,16 +48,17 @@ type Builtin interface {
 
 // Executor runs containers on one engine. Make it with New or NewPodman.
 type Executor struct {
-	api      *client.Client
-	flavour  flavour
-	host     string // for messages
-	local    bool   // the engine sees this machine's files
-	platform string
-	builtin  Builtin
-	log      *slog.Logger
-	feeders  feeders
-	taps     taps
-	absences absences
+	api       *client.Client
+	flavour   flavour
+	host      string // for messages
+	local     bool   // the engine sees this machine's files
+	platform  string
+	builtin   Builtin
+	log       *slog.Logger
+	feeders   feeders
+	taps      taps
+	absences  absences
+	unsettled unsettled
 }
 
 // New makes an executor for a Docker engine. It does not connect yet: Probe

@@ -26,6 +26,9 @@ type flavour struct {
 	// slowFollow: a stream of logs ends long after its container, so the rest
 	// is asked for.
 	slowFollow bool
+	// announces: the end of a container is told some time before questions about
+	// it are answered.
+	announces bool
 	// taps: whoever is attached before the start gets all output, and the stream
 	// ends when the container has ended or the engine does, never otherwise.
 	taps bool
@@ -63,6 +66,7 @@ func dockerFlavour() flavour {
 		start: "start it with 'systemctl start docker', or set DOCKER_HOST or a docker context",
 		// The local driver keeps every byte; json-file replaces what is not UTF-8.
 		logs:           container.LogConfig{Type: "local", Config: map[string]string{"max-size": "1000t", "max-file": "1", "compress": "false"}},
+		announces:      true,
 		taps:           true,
 		mendBefore:     "1.42",
 		endsContainers: true,

@@ -79,14 +79,25 @@ func (p *process) followLog(ctx context.Context, stdout, stderr *counted) error 
 
 // ended makes sure that the end of a log is that of its container.
 func (p *process) ended(ctx context.Context) error {
-	c, err := p.exec.inspect(ctx, p.handle.Ref)
-	if err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	looked := make(chan error, 1)
+	go func() { looked <- p.ran(ctx) }()
+	select {
+	case err := <-looked:
 		return err
+	case <-p.announced:
+		return nil
 	}
-	if c.State.Running {
-		return fmt.Errorf("its output was cut off: %w", executor.ErrUnreachable)
+}
+
+// ran is an error if the container runs still.
+func (p *process) ran(ctx context.Context) error {
+	c, err := p.exec.inspect(ctx, p.handle.Ref)
+	if err == nil && c.State.Running {
+		err = fmt.Errorf("its output was cut off: %w", executor.ErrUnreachable)
 	}
-	return nil
+	return err
 }
 
 // followAndCatchUp follows until the container's end, and reads then what has

@@ -48,6 +48,7 @@ func (d *disguise) start(t *testing.T, e engine) string {
 	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }} //nolint:staticcheck // needs no ctx
 	t.Cleanup(transport.CloseIdleConnections)
 	proxy := &httputil.ReverseProxy{
+		ErrorLog:  log.New(io.Discard, "", 0), // calls are broken off on purpose
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: "engine"})

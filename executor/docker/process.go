@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -21,6 +22,9 @@ type process struct {
 	exec   *Executor
 	handle executor.Handle
 	files  holder // if it was made here
+	// announced is closed by announce, when Wait has heard of a good end.
+	announced chan struct{}
+	announce  func()
 }
 
 var (
@@ -29,7 +33,11 @@ var (
 )
 
 func (e *Executor) process(id, ref string) *process {
-	return &process{exec: e, handle: executor.Handle{Executor: e.flavour.name, ID: id, Ref: ref}}
+	announced := make(chan struct{})
+	return &process{
+		exec: e, handle: executor.Handle{Executor: e.flavour.name, ID: id, Ref: ref},
+		announced: announced, announce: sync.OnceFunc(func() { close(announced) }),
+	}
 }
 
 // Attach finds a container again; see executor.Executor.

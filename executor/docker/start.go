@@ -145,6 +145,7 @@ func (e *Executor) make(ctx context.Context, spec executor.Spec) (*process, erro
 	}
 	// Before the time is looked at: nobody else has started it by then.
 	e.tap(ctx, id, b.life)
+	e.settle(ctx)
 	p, err := (*process)(nil), errTaken
 	if time.Since(began) <= takeOver/2 {
 		p = e.process(spec.ID, id)

@@ -26,15 +26,19 @@ func (p *process) wait(ctx context.Context) (executor.Exit, error) {
 	if ctx.Err() != nil {
 		return executor.Exit{}, context.Cause(ctx)
 	}
-	if err := p.end(ctx); err != nil {
+	exit, heard, err := p.hear(ctx)
+	if err != nil {
 		return executor.Exit{}, p.missed(err)
 	}
 	p.exec.feeders.close(p.handle.Ref)
+	if heard && !p.exec.absences.during(p.handle.Ref) {
+		return exit, nil
+	}
 	c, err := p.exec.inspect(ctx, p.handle.Ref)
 	if err != nil {
 		return executor.Exit{}, p.missed(err)
 	}
-	exit, err := exitOf(c.State)
+	exit, err = exitOf(c.State)
 	if err == nil && p.exec.absences.during(p.handle.Ref) && p.exec.stopsContainers(ctx) {
 		exit.Reason = "the engine went away while it ran"
 	}
