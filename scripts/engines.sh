@@ -46,6 +46,7 @@ if [[ -n ${KOG_ENGINES_APART:-} ]]; then
 fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/kog-engines.XXXXXX")
+chmod 711 "$dir" # as /var/lib: what engines keep there is theirs, that it is there is not secret
 pids=()
 names=()
 command=

@@ -1,5 +1,7 @@
 package docker
 
+import "github.com/moby/moby/api/types/system"
+
 // Afar makes the executor one that does not see the engine's files.
 func (e *Executor) Afar() { e.local = false }
 
@@ -9,4 +11,14 @@ func (e *Executor) Tapped(ref string) bool {
 	e.taps.mu.Lock()
 	defer e.taps.mu.Unlock()
 	return e.taps.open[ref] != nil
+}
+
+// Nearby reports whether files in a folder are taken for seen by an engine that
+// says this of itself, before and after it refuses one.
+func Nearby(dir string, info system.Info, refusal error) (before, after bool) {
+	n := nearby{dir: dir}
+	n.learn(info)
+	before = n.usable.Load()
+	n.refused(refusal)
+	return before, n.usable.Load()
 }

@@ -25,14 +25,14 @@ import (
 // so that not even root changes them. Copying them into the container itself
 // gives none of that.
 //
-// The folder is in a volume of the sandbox where this process sees it, and
-// else has a volume of its own, of the same name.
+// The folder is in a volume of the sandbox if this process may write there, or
+// nearby instead of that, and else is a volume of its own, of the same name.
 type holder struct {
 	name string // empty when there are no files
 	// dir is the folder as the engine sees it.
 	dir   string
 	paths []string // where the files go, by number
-	// shared: the folder is in the volume of the sandbox.
+	// shared: the folder is in that of a sandbox.
 	shared bool
 	// contained: it took a container to fill the volume.
 	contained bool
@@ -65,6 +65,12 @@ func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error)
 		h.dir = filepath.Join(volume, h.name)
 		if h.shared = writeTo(h.dir, spec.Files) == nil; h.shared {
 			return h, nil
+		}
+		if dir, ok := e.nearby.folder(sharedName(spec.Sandbox)); ok {
+			h.dir = filepath.Join(dir, h.name)
+			if h.shared = writeTo(h.dir, spec.Files) == nil; h.shared {
+				return h, nil
+			}
 		}
 	}
 	if err := e.fill(ctx, &h, spec); err != nil {

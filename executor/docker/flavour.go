@@ -43,6 +43,8 @@ type flavour struct {
 	// endsContainers: the engine stops its containers when it ends, unless it is
 	// set to keep them.
 	endsContainers bool
+	// refusesMissing: a mount of a host path that is missing is an error.
+	refusesMissing bool
 	// needsSources: a host path that is missing is not made by the engine.
 	needsSources bool
 	// needsWorkingDir: a working directory that is missing is not made.
@@ -70,6 +72,7 @@ func dockerFlavour() flavour {
 		taps:           true,
 		mendBefore:     "1.42",
 		endsContainers: true,
+		refusesMissing: true,
 		unsupported:    lacking(nil),
 	}
 }

@@ -30,6 +30,7 @@ func (e *Executor) Probe(ctx context.Context) (executor.Info, error) {
 		return executor.Info{}, e.unavailable(ctx, err)
 	}
 	info := result.Info
+	e.nearby.learn(info)
 	return executor.Info{
 		Name:     e.flavour.name,
 		Version:  fmt.Sprintf("%s (API %s, %s)", info.ServerVersion, e.api.ClientVersion(), e.host),

@@ -179,7 +179,7 @@ func (e *Executor) sweep(ctx context.Context, labels map[string]string) (int, er
 		}
 	}
 	for _, name := range found.volumes {
-		if err := e.removeVolume(ctx, name); err != nil {
+		if err := errors.Join(e.nearby.remove(name), e.removeVolume(ctx, name)); err != nil {
 			return n, err
 		}
 	}

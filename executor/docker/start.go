@@ -54,7 +54,7 @@ func (e *Executor) start(ctx context.Context, spec executor.Spec) (*process, err
 		switch {
 		case errors.Is(err, executor.ErrNotFound):
 			p, err := e.make(ctx, spec)
-			if !errors.Is(err, errTaken) {
+			if !errors.Is(err, errTaken) && !e.nearby.refused(err) {
 				return p, err
 			}
 		case err != nil:

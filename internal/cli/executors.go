@@ -49,7 +49,7 @@ var executors = []entry{
 }
 
 func (o executorOptions) docker() docker.Options {
-	return docker.Options{Builtin: builtin.Images{}, Logger: o.log}
+	return docker.Options{Dir: filepath.Join(o.stateDir, "files"), Builtin: builtin.Images{}, Logger: o.log}
 }
 
 func executorNames() string {
