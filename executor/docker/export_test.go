@@ -22,3 +22,6 @@ func Nearby(dir string, info system.Info, refusal error) (before, after bool) {
 	n.refused(refusal)
 	return before, n.usable.Load()
 }
+
+// RemoveNearby removes from a folder what was there for a volume.
+func RemoveNearby(dir, volume string) error { return (&nearby{dir: dir}).remove(volume) }

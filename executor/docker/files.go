@@ -45,7 +45,9 @@ const filesDir = "/files"
 func holderPrefix(id string) string { return id + "-files-" }
 
 // sharedName names the volume with the files of a sandbox's containers.
-func sharedName(s executor.Sandbox) string { return s.ID + "-files" }
+func sharedName(s executor.Sandbox) string { return s.ID + sharedSuffix }
+
+const sharedSuffix = "-files"
 
 // hold makes the holder of a spec's files. Each has a name of its own, so that
 // whoever starts the same ID at the same time does not touch it.

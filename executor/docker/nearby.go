@@ -46,9 +46,9 @@ func (n *nearby) refused(err error) bool {
 	return err != nil && n.dir != "" && strings.Contains(err.Error(), n.dir) && n.usable.CompareAndSwap(true, false)
 }
 
-// remove removes what was there for a volume.
+// remove removes what was there for a volume. Its name is the engine's word.
 func (n *nearby) remove(volume string) error {
-	if n.dir == "" {
+	if n.dir == "" || !strings.HasSuffix(volume, sharedSuffix) || filepath.Base(volume) != volume {
 		return nil
 	}
 	return os.RemoveAll(filepath.Join(n.dir, volume))

@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -35,5 +36,25 @@ func TestNearby(t *testing.T) {
 				t.Errorf("usable: %t, then %t; want %t, then %t", before, after, tc.before, tc.after)
 			}
 		})
+	}
+}
+
+// TestNearbyRemovesItsOwn: an engine may name a volume as it likes.
+func TestNearbyRemovesItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"in/kog-1-files", "kog-1-files", "out-files", "in/kog-2"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"kog-1-files", "kog-2", "../out-files", "..", "."} {
+		if err := docker.RemoveNearby(filepath.Join(dir, "in"), name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, want := range map[string]bool{"in/kog-1-files": false, "kog-1-files": true, "out-files": true, "in/kog-2": true} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s is there: %t, want %t", name, err == nil, want)
+		}
 	}
 }
