@@ -69,7 +69,8 @@ func (p *process) announcement(ctx context.Context) (executor.Exit, bool) {
 			}
 			exit := executor.Exit{StartedAt: moment(c.State.StartedAt), FinishedAt: time.Unix(0, m.TimeNano).UTC()}
 			return exit, m.Actor.Attributes["exitCode"] == "0"
-		case <-said.Err:
+		case err := <-said.Err:
+			p.exec.log.Debug("no announcement of the end", "container", p.handle.ID, "reason", err)
 			return executor.Exit{}, false
 		}
 	}
