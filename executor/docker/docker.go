@@ -33,8 +33,9 @@ type Options struct {
 	Platform string
 	// Dir is a folder of this machine for the files of containers whose engine
 	// runs here and keeps its own folders to itself, as one of the system does for
-	// an ordinary user. Podman does not need it. Default: none, they are copied
-	// through the engine, which costs some 60 ms for each container.
+	// an ordinary user. Not used with Podman, which makes a file's place instead of
+	// saying that it does not see it. Default: none, files are copied through the
+	// engine, which costs some 60 ms for each container.
 	Dir string
 	// Builtin makes the images whose references begin with "builtin:". Without
 	// it there are none, and no shared network either.
@@ -65,6 +66,7 @@ type Executor struct {
 	taps      taps
 	absences  absences
 	unsettled unsettled
+	shared    shared
 }
 
 // New makes an executor for a Docker engine. It does not connect yet: Probe

@@ -12,23 +12,26 @@ import (
 	"gitlab.com/f5-pwe/kog/v3/executor"
 )
 
-// Docker announces the end of a container and then takes its network apart. It
-// answers no question about the container before that is done, some 40 ms later.
-// What lies between two containers is done meanwhile, up to the start of the
-// next one: making a network and taking one apart at the same time costs more
-// than one after the other.
+// Docker before API 1.42 announces the end of a container and then takes its
+// network apart. It answers no question about the container before that is done,
+// some 40 ms later. What lies between two containers is done meanwhile, up to
+// the start of the next one: making a network and taking one apart at the same
+// time costs more than one after the other.
 //
 // Only a good end is taken from the announcement. To a bad one belongs whether
-// memory ran out, which it does not say.
+// memory ran out, and to one that was asked for, when exactly it came; the
+// announcement says neither.
 
 // settleTimeout is how long a start waits for the rest of another container's
-// end. It is well below takeOver.
-const settleTimeout = time.Second
+// end, counted from before the container was made. A maker may take half of
+// takeOver for all of it.
+const settleTimeout = takeOver / 3
 
 // hear waits for the container's end, or for the announcement of a good one,
 // whichever is first. Only then heard is true.
 func (p *process) hear(ctx context.Context) (exit executor.Exit, heard bool, err error) {
-	if !p.exec.flavour.announces {
+	// Afar, listening costs more than it gives.
+	if !p.exec.local || !p.exec.speaksLess(p.exec.flavour.announcesBefore) {
 		return exit, false, p.end(ctx)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -46,6 +49,9 @@ func (p *process) hear(ctx context.Context) (exit executor.Exit, heard bool, err
 		return exit, false, err
 	case exit := <-announced:
 		p.exec.unsettled.add(p.handle.Ref)
+		if p.stopped.Load() || p.exec.absences.during(p.handle.Ref) {
+			return exit, false, nil
+		}
 		p.announce()
 		return exit, true, nil
 	}
@@ -97,9 +103,10 @@ func (u *unsettled) take() []string {
 	return refs
 }
 
-// settle waits until the engine is done with what it has announced.
-func (e *Executor) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+// settle waits until the engine is done with what it has announced, for a
+// container whose making began then.
+func (e *Executor) settle(ctx context.Context, began time.Time) {
+	ctx, cancel := context.WithDeadline(ctx, began.Add(settleTimeout))
 	defer cancel()
 	for _, ref := range e.unsettled.take() {
 		// Whatever the answer is, it comes after that.

@@ -1,10 +1,15 @@
 package docker_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +35,8 @@ type announcer struct {
 	// told after that that the container runs.
 	listening, looked            chan struct{}
 	announce, ask, listened, see func()
+
+	kill context.CancelFunc // called when somebody kills it
 
 	mu     sync.Mutex
 	begins []string // containers that were started, with what was over by then
@@ -62,6 +69,7 @@ func newAnnouncer(t *testing.T, code int) (*announcer, *docker.Executor) {
 		a.wait(r, a.over)
 		_, _ = fmt.Fprintf(w, `{"StatusCode":%d}`, a.code)
 	})
+	mux.HandleFunc("POST /v1.41/containers/{name}/kill", func(http.ResponseWriter, *http.Request) { a.kill() })
 	mux.HandleFunc("POST /v1.41/containers/create", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = fmt.Fprintf(w, `{"Id":%q}`, other)
@@ -76,9 +84,25 @@ func newAnnouncer(t *testing.T, code int) (*announcer, *docker.Executor) {
 		a.begins = append(a.begins, begin)
 		w.WriteHeader(http.StatusNoContent)
 	})
-	server := httptest.NewServer(mux)
+	dir, err := os.MkdirTemp("", "kogt-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	server := httptest.NewUnstartedServer(mux)
+	if err := server.Listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if server.Listener, err = net.Listen("unix", filepath.Join(dir, "s")); err != nil {
+		t.Fatal(err)
+	}
+	server.Start()
 	t.Cleanup(server.Close)
-	x, err := docker.New(docker.Options{Host: "tcp://" + server.Listener.Addr().String()})
+	x, err := docker.New(docker.Options{Host: "unix://" + server.Listener.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +136,7 @@ func (a *announcer) inspect(w http.ResponseWriter, r *http.Request) {
 		a.wait(r, a.over)
 		state = map[string]any{"Status": "exited", "ExitCode": a.code, "StartedAt": dieStarted, "FinishedAt": dieFinished.Add(-time.Millisecond)}
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"Id": one, "State": state})
+	_ = json.NewEncoder(w).Encode(map[string]any{"Id": one, "State": state, "Config": map[string]any{}})
 	if closed(a.listening) {
 		a.see()
 	}
@@ -208,5 +232,29 @@ func TestOtherEndsAreAwaited(t *testing.T) {
 				t.Errorf("Wait gives %+v, %v; want %+v", exit, err, want)
 			}
 		})
+	}
+}
+
+// TestStoppedEndIsAwaited: when exactly a container came to its end matters if
+// it was asked to, and only the engine's last word says that.
+func TestStoppedEndIsAwaited(t *testing.T) {
+	a, x := newAnnouncer(t, 0)
+	p, err := x.Attach(t.Context(), executor.Handle{Executor: docker.Name, ID: "first", Ref: one})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-a.asked
+		close(a.over)
+	}()
+	a.kill = cancel // with this the call has done enough
+	if err := p.Stop(stopped, 0); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Stop gives %v", err)
+	}
+	exit, err := p.Wait(t.Context())
+	want := executor.Exit{StartedAt: dieStarted, FinishedAt: dieFinished.Add(-time.Millisecond)}
+	if err != nil || exit != want {
+		t.Errorf("Wait gives %+v, %v; want %+v", exit, err, want)
 	}
 }

@@ -19,7 +19,7 @@ func Nearby(dir string, info system.Info, refusal error) (before, after bool) {
 	n := nearby{dir: dir}
 	n.learn(info)
 	before = n.usable.Load()
-	n.refused(refusal)
+	n.refusal()(refusal)
 	return before, n.usable.Load()
 }
 

@@ -12,9 +12,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
@@ -55,24 +57,18 @@ func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error)
 	if len(spec.Files) == 0 {
 		return holder{}, nil
 	}
-	h := holder{name: holderPrefix(spec.ID) + strings.ToLower(rand.Text()[:8])}
+	h := holder{name: holderPrefix(spec.ID) + strings.ToLower(rand.Text()[:holderSuffix])}
 	for _, f := range spec.Files {
 		h.paths = append(h.paths, f.Path)
 	}
-	if e.local && spec.Sandbox.ID != "" {
-		volume, err := e.makeVolume(ctx, sharedName(spec.Sandbox), spec.Sandbox.Labels)
-		if err != nil {
-			return holder{}, err
-		}
-		h.dir = filepath.Join(volume, h.name)
+	folders, err := e.sharedFolders(ctx, spec.Sandbox)
+	if err != nil {
+		return holder{}, err
+	}
+	for _, dir := range folders {
+		h.dir = filepath.Join(dir, h.name)
 		if h.shared = writeTo(h.dir, spec.Files) == nil; h.shared {
 			return h, nil
-		}
-		if dir, ok := e.nearby.folder(sharedName(spec.Sandbox)); ok {
-			h.dir = filepath.Join(dir, h.name)
-			if h.shared = writeTo(h.dir, spec.Files) == nil; h.shared {
-				return h, nil
-			}
 		}
 	}
 	if err := e.fill(ctx, &h, spec); err != nil {
@@ -81,24 +77,85 @@ func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error)
 	return h, nil
 }
 
-// makeVolume makes sure that there is a volume for files, and gives its folder
-// as the engine sees it.
-func (e *Executor) makeVolume(ctx context.Context, name string, labels map[string]string) (string, error) {
-	volume, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: with(labels, labelRole, roleFiles)})
+// sharedFolders are where the files of a sandbox's containers may be, the best
+// first. The names of volumes are unique: if a volume's folder is there, it is
+// the engine's.
+func (e *Executor) sharedFolders(ctx context.Context, s executor.Sandbox) ([]string, error) {
+	if !e.local || s.ID == "" {
+		return nil, nil
+	}
+	name := sharedName(s)
+	v, err := e.makeVolume(ctx, name, s.Labels)
+	if err != nil || !e.shared.ours(v, s.Labels) {
+		return nil, err
+	}
+	folders := []string{v.Mountpoint}
+	if dir, ok := e.nearby.folder(name); ok {
+		folders = append(folders, dir)
+	}
+	return folders, nil
+}
+
+// shared are the volumes of sandboxes that were made here. An engine that was
+// about to end may have lost their labels.
+type shared struct {
+	mu     sync.Mutex
+	labels map[string]map[string]string // by name
+}
+
+// ours reports whether a volume is one for files, and not somebody's with the
+// same name.
+func (l *shared) ours(v volume.Volume, labels map[string]string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v.Labels[labelRole] != roleFiles {
+		return l.labels[v.Name] != nil
+	}
+	if l.labels == nil {
+		l.labels = map[string]map[string]string{}
+	}
+	l.labels[v.Name] = with(labels, labelRole, roleFiles)
+	return true
+}
+
+// that carry labels, by name.
+func (l *shared) that(carry map[string]string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var names []string
+	for name, labels := range l.labels {
+		if carries(labels, carry) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (l *shared) forget(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.labels, name)
+}
+
+// makeVolume makes sure that there is a volume for files.
+func (e *Executor) makeVolume(ctx context.Context, name string, labels map[string]string) (volume.Volume, error) {
+	made, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: with(labels, labelRole, roleFiles)})
 	if err != nil {
-		return "", e.translate(ctx, err)
+		return volume.Volume{}, e.translate(ctx, err)
 	}
-	if volume.Volume.Mountpoint == "" {
-		return "", errors.New("the engine does not say where it keeps a volume")
+	if made.Volume.Mountpoint == "" {
+		return volume.Volume{}, errors.New("the engine does not say where it keeps a volume")
 	}
-	return volume.Volume.Mountpoint, nil
+	return made.Volume, nil
 }
 
 // fill makes a volume of the holder's own and copies the files into it.
-func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) (err error) {
-	if h.dir, err = e.makeVolume(ctx, h.name, spec.Labels); err != nil {
+func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) error {
+	v, err := e.makeVolume(ctx, h.name, spec.Labels)
+	if err != nil {
 		return err
 	}
+	h.dir = v.Mountpoint
 	if e.local && writeInto(h.dir, spec.Files) == nil {
 		return nil
 	}
@@ -133,6 +190,30 @@ const (
 	dirMode  = 0o755
 )
 
+// holderOf is the folder with a container's files, if that is in one of a
+// sandbox.
+func (e *Executor) holderOf(id string, c container.InspectResponse) holder {
+	name := c.Config.Labels[labelFiles]
+	if !e.local || !madeFor(id, name) {
+		return holder{}
+	}
+	for _, m := range c.Mounts {
+		if dir := path.Dir(m.Source); path.Base(dir) == name {
+			return holder{name: name, dir: dir, shared: true}
+		}
+	}
+	return holder{}
+}
+
+// madeFor reports whether a name is that of a holder for an ID.
+func madeFor(id, name string) bool {
+	rest, ok := strings.CutPrefix(name, holderPrefix(id))
+	return ok && len(rest) == holderSuffix && !strings.Contains(rest, "-")
+}
+
+// holderSuffix is the length of what makes the names of an ID's holders differ.
+const holderSuffix = 8
+
 // writeTo makes a folder with files, or leaves none.
 func writeTo(dir string, files []executor.File) error {
 	if err := os.Mkdir(dir, dirMode); err != nil {
@@ -148,8 +229,7 @@ func writeTo(dir string, files []executor.File) error {
 	return err
 }
 
-// writeInto writes files into a folder, by their numbers. The names of volumes
-// are unique: if a volume's folder is there, it is the engine's.
+// writeInto writes files into a folder, by their numbers.
 func writeInto(dir string, files []executor.File) error {
 	for i, f := range files {
 		name := filepath.Join(dir, strconv.Itoa(i))

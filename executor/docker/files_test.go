@@ -110,12 +110,19 @@ func TestFilesOfRun(t *testing.T) {
 		if n := holders(); n != 1 {
 			t.Errorf("after a removal the volume has %d folders, want 1", n)
 		}
+		again, err := e.executor(t).Attach(t.Context(), second.Handle())
+		if err == nil {
+			err = again.Remove(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := holders(); n != 0 {
+			t.Errorf("after a removal by another process the volume has %d folders, want none", n)
+		}
 		// Somebody tidies up: the next one makes it again.
 		if _, err := api.VolumeRemove(t.Context(), volume, client.VolumeRemoveOptions{Force: true}); err != nil {
 			t.Fatal(err)
-		}
-		if err := second.Remove(t.Context()); err != nil {
-			t.Error(err)
 		}
 		start("three")
 		if n, err := x.Sweep(t.Context(), labels); err != nil || n != 1 {
@@ -123,6 +130,48 @@ func TestFilesOfRun(t *testing.T) {
 		}
 		if _, err := api.VolumeInspect(t.Context(), volume, client.VolumeInspectOptions{}); err == nil {
 			t.Error("the volume is there after a sweep")
+		}
+	})
+}
+
+// TestForeignVolume: a volume of somebody else's that has the name of a run's
+// is not touched.
+func TestForeignVolume(t *testing.T) {
+	onEngines(t, func(t *testing.T, e engine) {
+		x, api := e.executor(t), e.api(t)
+		const volume = "kogtest-foreign-files"
+		made, err := api.VolumeCreate(t.Context(), client.VolumeCreateOptions{Name: volume})
+		if err != nil {
+			t.Fatal(err)
+		}
+		labels := map[string]string{"kog.test/case": "foreign"}
+		t.Cleanup(func() {
+			ctx, cancel := cleanupContext(t)
+			defer cancel()
+			if _, err := api.VolumeRemove(ctx, volume, client.VolumeRemoveOptions{}); err != nil {
+				t.Error(err)
+			}
+			for _, left := range e.leftovers(t) {
+				t.Errorf("left behind: %s", left)
+			}
+		})
+		p, err := x.Start(t.Context(), executor.Spec{
+			ID: "kogtest-foreign-1", Image: e.load(t, busyboxArchive(t)), Entrypoint: []string{"/bin/busybox", "cat", "/in"},
+			Files:   []executor.File{{Path: "/in", Data: []byte("mine")}},
+			Sandbox: executor.Sandbox{ID: "kogtest-foreign", Labels: labels}, Labels: labels,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := p.Follow(t.Context(), &out, io.Discard); err != nil || out.String() != "mine" {
+			t.Errorf("the container says %q, %v; want mine", out.String(), err)
+		}
+		if found, err := os.ReadDir(made.Volume.Mountpoint); err != nil || len(found) > 0 {
+			t.Errorf("the volume has %v, %v; want nothing", found, err)
+		}
+		if n, err := x.Sweep(t.Context(), labels); err != nil || n != 1 {
+			t.Errorf("Sweep takes %d containers, %v; want 1", n, err)
 		}
 	})
 }

@@ -26,9 +26,9 @@ type flavour struct {
 	// slowFollow: a stream of logs ends long after its container, so the rest
 	// is asked for.
 	slowFollow bool
-	// announces: the end of a container is told some time before questions about
-	// it are answered.
-	announces bool
+	// announcesBefore is the API version from which on the end of a container is
+	// not told before questions about it are answered; see hear.
+	announcesBefore string
 	// taps: whoever is attached before the start gets all output, and the stream
 	// ends when the container has ended or the engine does, never otherwise.
 	taps bool
@@ -67,13 +67,13 @@ func dockerFlavour() flavour {
 		name: Name, title: "Docker", find: findDocker,
 		start: "start it with 'systemctl start docker', or set DOCKER_HOST or a docker context",
 		// The local driver keeps every byte; json-file replaces what is not UTF-8.
-		logs:           container.LogConfig{Type: "local", Config: map[string]string{"max-size": "1000t", "max-file": "1", "compress": "false"}},
-		announces:      true,
-		taps:           true,
-		mendBefore:     "1.42",
-		endsContainers: true,
-		refusesMissing: true,
-		unsupported:    lacking(nil),
+		logs:            container.LogConfig{Type: "local", Config: map[string]string{"max-size": "1000t", "max-file": "1", "compress": "false"}},
+		announcesBefore: "1.42",
+		taps:            true,
+		mendBefore:      "1.42",
+		endsContainers:  true,
+		refusesMissing:  true,
+		unsupported:     lacking(nil),
 	}
 }
 

@@ -67,7 +67,7 @@ func (p *process) followLog(ctx context.Context, stdout, stderr *counted) error 
 	switch {
 	case p.exec.flavour.slowFollow:
 		return p.followAndCatchUp(ctx, stdout, stderr)
-	case p.exec.flavour.mendBefore != "" && versions.LessThan(p.exec.api.ClientVersion(), p.exec.flavour.mendBefore):
+	case p.exec.speaksLess(p.exec.flavour.mendBefore):
 		return p.followMended(ctx, stdout, stderr)
 	}
 	copyAll := func(log io.Reader) error { return split(log, stdout, stderr) }
@@ -75,6 +75,12 @@ func (p *process) followLog(ctx context.Context, stdout, stderr *counted) error 
 		return err
 	}
 	return p.ended(ctx)
+}
+
+// speaksLess reports whether the engine speaks no version of the interface from
+// this one on. There is none less than none.
+func (e *Executor) speaksLess(version string) bool {
+	return version != "" && versions.LessThan(e.api.ClientVersion(), version)
 }
 
 // ended makes sure that the end of a log is that of its container.

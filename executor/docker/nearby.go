@@ -40,10 +40,18 @@ func (n *nearby) folder(volume string) (string, bool) {
 	return dir, os.MkdirAll(dir, 0o700) == nil
 }
 
-// refused reports whether an error of the engine is about a file in the folder.
-// Then it is not used any more.
-func (n *nearby) refused(err error) bool {
-	return err != nil && n.dir != "" && strings.Contains(err.Error(), n.dir) && n.usable.CompareAndSwap(true, false)
+// refusal gives what recognises, in an error of a start that begins now, that
+// the engine does not see the folder. Then it is not used any more, and the start
+// can be tried again.
+func (n *nearby) refusal() func(error) bool {
+	usable := n.usable.Load()
+	return func(err error) bool {
+		refused := usable && err != nil && strings.Contains(err.Error(), n.dir)
+		if refused {
+			n.usable.Store(false)
+		}
+		return refused
+	}
 }
 
 // remove removes what was there for a volume. Its name is the engine's word.

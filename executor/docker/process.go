@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -25,6 +26,7 @@ type process struct {
 	// announced is closed by announce, when Wait has heard of a good end.
 	announced chan struct{}
 	announce  func()
+	stopped   atomic.Bool // Stop was called
 }
 
 var (
@@ -53,7 +55,14 @@ func (e *Executor) Attach(ctx context.Context, h executor.Handle) (executor.Proc
 	if err != nil {
 		return nil, fmt.Errorf("attach to container %s: %w", h.ID, err)
 	}
-	return e.process(h.ID, c.ID), nil
+	return e.found(h.ID, c), nil
+}
+
+// found is a container that may have been made elsewhere.
+func (e *Executor) found(id string, c container.InspectResponse) *process {
+	p := e.process(id, c.ID)
+	p.files = e.holderOf(id, c)
+	return p
 }
 
 // inspectTries is how often a container is asked for while the errors are of
@@ -84,6 +93,7 @@ func (p *process) Stop(ctx context.Context, grace time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	p.stopped.Store(true)
 	err := p.stop(ctx, grace)
 	if err != nil && !errors.Is(err, executor.ErrNotFound) {
 		return fmt.Errorf("stop container %s: %w", p.handle.ID, err)

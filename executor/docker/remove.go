@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -68,10 +69,14 @@ func (e *Executor) removeVolume(ctx context.Context, name string) error {
 // removeFiles removes the files of a container that is gone. Whatever else is in
 // the volume of a sandbox goes with that.
 func (e *Executor) removeFiles(ctx context.Context, id string, own holder) error {
-	if own.shared {
-		return os.RemoveAll(own.dir)
+	if !own.shared {
+		return e.removeHolders(ctx, id, own)
 	}
-	return e.removeHolders(ctx, id, own)
+	err := os.RemoveAll(own.dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // another user has made it
+	}
+	return err
 }
 
 // removeHolders removes the volumes with files that were made for an ID, except
@@ -86,7 +91,7 @@ func (e *Executor) removeHolders(ctx context.Context, id string, own holder) err
 	var others []string
 	for _, v := range found.Items {
 		switch {
-		case !strings.HasPrefix(v.Name, holderPrefix(id)):
+		case !madeFor(id, v.Name):
 		case v.Name == own.name && !own.contained:
 			if err := e.removeVolume(ctx, v.Name); err != nil {
 				return err
@@ -182,6 +187,7 @@ func (e *Executor) sweep(ctx context.Context, labels map[string]string) (int, er
 		if err := errors.Join(e.nearby.remove(name), e.removeVolume(ctx, name)); err != nil {
 			return n, err
 		}
+		e.shared.forget(name)
 	}
 	return n, nil
 }
@@ -215,6 +221,11 @@ func (e *Executor) list(ctx context.Context, labels map[string]string) (belongin
 	for _, v := range volumes.Items {
 		if carries(v.Labels, labels) {
 			found.volumes = append(found.volumes, v.Name)
+		}
+	}
+	for _, name := range e.shared.that(labels) {
+		if !slices.Contains(found.volumes, name) {
+			found.volumes = append(found.volumes, name)
 		}
 	}
 	return found, nil

@@ -50,11 +50,12 @@ func (e *Executor) Start(ctx context.Context, spec executor.Spec) (executor.Proc
 func (e *Executor) start(ctx context.Context, spec executor.Spec) (*process, error) {
 	waiting := patience{}
 	for {
+		refusal := e.nearby.refusal()
 		c, err := e.inspect(ctx, spec.ID)
 		switch {
 		case errors.Is(err, executor.ErrNotFound):
 			p, err := e.make(ctx, spec)
-			if !errors.Is(err, errTaken) && !e.nearby.refused(err) {
+			if !errors.Is(err, errTaken) && !refusal(err) {
 				return p, err
 			}
 		case err != nil:
@@ -66,9 +67,11 @@ func (e *Executor) start(ctx context.Context, spec executor.Spec) (*process, err
 				return nil, err
 			}
 		case started(c.State):
-			return e.process(spec.ID, c.ID), nil
+			return e.found(spec.ID, c), nil
 		case unstarted(c.State) && waiting.over(c.ID):
-			return e.run(ctx, e.process(spec.ID, c.ID), spec)
+			if p, err := e.run(ctx, e.found(spec.ID, c), spec); !refusal(err) {
+				return p, err
+			}
 		default:
 			if err := pause(ctx, look); err != nil {
 				return nil, err
@@ -141,11 +144,14 @@ func (e *Executor) make(ctx context.Context, spec executor.Spec) (*process, erro
 	id, err := e.create(ctx, spec, b)
 	if err != nil {
 		b.life.close()
+		if ctx.Err() != nil || errors.Is(err, executor.ErrEngineGone) {
+			return nil, err // the container may be there, and needs its files
+		}
 		return nil, errors.Join(err, e.discard(ctx, b.files))
 	}
 	// Before the time is looked at: nobody else has started it by then.
 	e.tap(ctx, id, b.life)
-	e.settle(ctx)
+	e.settle(ctx, began)
 	p, err := (*process)(nil), errTaken
 	if time.Since(began) <= takeOver/2 {
 		p = e.process(spec.ID, id)

@@ -31,7 +31,7 @@ func (p *process) wait(ctx context.Context) (executor.Exit, error) {
 		return executor.Exit{}, p.missed(err)
 	}
 	p.exec.feeders.close(p.handle.Ref)
-	if heard && !p.exec.absences.during(p.handle.Ref) {
+	if heard {
 		return exit, nil
 	}
 	c, err := p.exec.inspect(ctx, p.handle.Ref)
