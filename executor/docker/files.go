@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -46,11 +45,6 @@ const filesDir = "/files"
 // holderPrefix begins the names of all holders that were made for an ID.
 func holderPrefix(id string) string { return id + "-files-" }
 
-// sharedName names the volume with the files of a sandbox's containers.
-func sharedName(s executor.Sandbox) string { return s.ID + sharedSuffix }
-
-const sharedSuffix = "-files"
-
 // hold makes the holder of a spec's files. Each has a name of its own, so that
 // whoever starts the same ID at the same time does not touch it.
 func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error) {
@@ -75,66 +69,6 @@ func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error)
 		return holder{}, errors.Join(err, e.discard(ctx, h))
 	}
 	return h, nil
-}
-
-// sharedFolders are where the files of a sandbox's containers may be, the best
-// first. The names of volumes are unique: if a volume's folder is there, it is
-// the engine's.
-func (e *Executor) sharedFolders(ctx context.Context, s executor.Sandbox) ([]string, error) {
-	if !e.local || s.ID == "" {
-		return nil, nil
-	}
-	name := sharedName(s)
-	v, err := e.makeVolume(ctx, name, s.Labels)
-	if err != nil || !e.shared.ours(v, s.Labels) {
-		return nil, err
-	}
-	folders := []string{v.Mountpoint}
-	if dir, ok := e.nearby.folder(name); ok {
-		folders = append(folders, dir)
-	}
-	return folders, nil
-}
-
-// shared are the volumes of sandboxes that were made here. An engine that was
-// about to end may have lost their labels.
-type shared struct {
-	mu     sync.Mutex
-	labels map[string]map[string]string // by name
-}
-
-// ours reports whether a volume is one for files, and not somebody's with the
-// same name.
-func (l *shared) ours(v volume.Volume, labels map[string]string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if v.Labels[labelRole] != roleFiles {
-		return l.labels[v.Name] != nil
-	}
-	if l.labels == nil {
-		l.labels = map[string]map[string]string{}
-	}
-	l.labels[v.Name] = with(labels, labelRole, roleFiles)
-	return true
-}
-
-// that carry labels, by name.
-func (l *shared) that(carry map[string]string) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var names []string
-	for name, labels := range l.labels {
-		if carries(labels, carry) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func (l *shared) forget(name string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.labels, name)
 }
 
 // makeVolume makes sure that there is a volume for files.
@@ -189,21 +123,6 @@ const (
 	fileMode = 0o444
 	dirMode  = 0o755
 )
-
-// holderOf is the folder with a container's files, if that is in one of a
-// sandbox.
-func (e *Executor) holderOf(id string, c container.InspectResponse) holder {
-	name := c.Config.Labels[labelFiles]
-	if !e.local || !madeFor(id, name) {
-		return holder{}
-	}
-	for _, m := range c.Mounts {
-		if dir := path.Dir(m.Source); path.Base(dir) == name {
-			return holder{name: name, dir: dir, shared: true}
-		}
-	}
-	return holder{}
-}
 
 // madeFor reports whether a name is that of a holder for an ID.
 func madeFor(id, name string) bool {
