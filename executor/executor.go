@@ -124,7 +124,9 @@ type Exit struct {
 	// Reason is the engine's own word for an end that the container did not
 	// choose, such as "Evicted".
 	Reason string `json:"reason,omitempty"`
-	// StartedAt and FinishedAt are zero when the engine does not know them.
+	// StartedAt and FinishedAt are zero when the engine does not know them. Of an
+	// engine that knows whole seconds they are the first and the last moment of
+	// such a one.
 	StartedAt  time.Time `json:"started_at,omitzero"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -174,11 +175,21 @@ func hasStopDeadline(pod *corev1.Pod) bool {
 	return pod.Spec.ActiveDeadlineSeconds != nil && *pod.Spec.ActiveDeadlineSeconds == stopDeadline
 }
 
+// lastOf is the last moment of a second. A cluster writes times down without
+// their fractions, and a container that was stopped at its deadline has not
+// ended before that.
+func lastOf(second time.Time) time.Time {
+	if second.IsZero() {
+		return second
+	}
+	return second.Add(time.Second - 1)
+}
+
 func exitOf(pod *corev1.Pod, t *corev1.ContainerStateTerminated) executor.Exit {
 	exit := executor.Exit{
 		Code: int(t.ExitCode), Reason: reason(pod),
 		OOMKilled: t.Reason == "OOMKilled" && t.ExitCode != 0,
-		StartedAt: t.StartedAt.Time, FinishedAt: t.FinishedAt.Time,
+		StartedAt: t.StartedAt.Time, FinishedAt: lastOf(t.FinishedAt.Time),
 	}
 	if neverRan(t) {
 		exit.Reason = t.Reason

@@ -68,7 +68,7 @@ func withDeadline(seconds int64) func(*corev1.Pod) {
 
 func TestEndOf(t *testing.T) {
 	ended := func(code int, oom bool, reason string) *executor.Exit {
-		return &executor.Exit{Code: code, OOMKilled: oom, Reason: reason, StartedAt: startedAt, FinishedAt: finishedAt}
+		return &executor.Exit{Code: code, OOMKilled: oom, Reason: reason, StartedAt: startedAt, FinishedAt: finishedAt.Add(time.Second - 1)}
 	}
 	for _, test := range []struct {
 		name string
