@@ -117,9 +117,9 @@ func (w world) executor() (*docker.Executor, error) {
 func newExecutor(name, stateDir string) (executor.Executor, error) {
 	switch name {
 	case docker.Name:
-		return docker.New(docker.Options{Builtin: builtin.Images{}})
+		return docker.New(docker.Options{Dir: filepath.Join(stateDir, "files"), Builtin: builtin.Images{}})
 	case docker.PodmanName:
-		return docker.NewPodman(docker.Options{Builtin: builtin.Images{}})
+		return docker.NewPodman(docker.Options{Dir: filepath.Join(stateDir, "files"), Builtin: builtin.Images{}})
 	case native.Name:
 		return native.New(native.Options{Dir: filepath.Join(stateDir, native.Name), Builtin: builtin.Images{}})
 	case kube.Name:
