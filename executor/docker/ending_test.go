@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -52,7 +51,8 @@ const (
 	other = "2222"
 )
 
-func newAnnouncer(t *testing.T, code int) (*announcer, *docker.Executor) {
+// newAnnouncer starts one, and finds its container.
+func newAnnouncer(t *testing.T, code int) (*announcer, *docker.Executor, executor.Process) {
 	t.Helper()
 	noSettings(t)
 	a := &announcer{code: code, over: make(chan struct{})}
@@ -84,29 +84,26 @@ func newAnnouncer(t *testing.T, code int) (*announcer, *docker.Executor) {
 		a.begins = append(a.begins, begin)
 		w.WriteHeader(http.StatusNoContent)
 	})
-	dir, err := os.MkdirTemp("", "kogt-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
 	server := httptest.NewUnstartedServer(mux)
 	if err := server.Listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if server.Listener, err = net.Listen("unix", filepath.Join(dir, "s")); err != nil {
+	l, err := net.Listen("unix", filepath.Join(docker.ShortDir(t), "s"))
+	if err != nil {
 		t.Fatal(err)
 	}
+	server.Listener = l
 	server.Start()
 	t.Cleanup(server.Close)
 	x, err := docker.New(docker.Options{Host: "unix://" + server.Listener.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a, x
+	p, err := x.Attach(t.Context(), executor.Handle{Executor: docker.Name, ID: "first", Ref: one})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, x, p
 }
 
 // once gives a channel, and what closes it.
@@ -173,11 +170,7 @@ func closed(c <-chan struct{}) bool {
 // TestGoodEndIsHeard: what the engine announces is enough. The next container is
 // started when the engine is done with the former one.
 func TestGoodEndIsHeard(t *testing.T) {
-	a, x := newAnnouncer(t, 0)
-	p, err := x.Attach(t.Context(), executor.Handle{Executor: docker.Name, ID: "first", Ref: one})
-	if err != nil {
-		t.Fatal(err)
-	}
+	a, x, p := newAnnouncer(t, 0)
 	exit, err := p.Wait(t.Context())
 	want := executor.Exit{StartedAt: dieStarted, FinishedAt: dieFinished}
 	if err != nil || exit != want {
@@ -215,12 +208,8 @@ func TestOtherEndsAreAwaited(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, x := newAnnouncer(t, test.code)
+			a, _, p := newAnnouncer(t, test.code)
 			a.events = test.events(a)
-			p, err := x.Attach(t.Context(), executor.Handle{Executor: docker.Name, ID: "first", Ref: one})
-			if err != nil {
-				t.Fatal(err)
-			}
 			go func() {
 				time.Sleep(150 * time.Millisecond) // so that a wrong announcement would be heard
 				a.announce()
@@ -238,11 +227,7 @@ func TestOtherEndsAreAwaited(t *testing.T) {
 // TestStoppedEndIsAwaited: when exactly a container came to its end matters if
 // it was asked to, and only the engine's last word says that.
 func TestStoppedEndIsAwaited(t *testing.T) {
-	a, x := newAnnouncer(t, 0)
-	p, err := x.Attach(t.Context(), executor.Handle{Executor: docker.Name, ID: "first", Ref: one})
-	if err != nil {
-		t.Fatal(err)
-	}
+	a, _, p := newAnnouncer(t, 0)
 	stopped, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-a.asked

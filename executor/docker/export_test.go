@@ -1,6 +1,26 @@
 package docker
 
-import "github.com/moby/moby/api/types/system"
+import (
+	"os"
+	"testing"
+
+	"github.com/moby/moby/api/types/system"
+)
+
+// ShortDir is a folder whose path leaves room for the name of a socket.
+func ShortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "kogt-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
 
 // Afar makes the executor one that does not see the engine's files.
 func (e *Executor) Afar() { e.local = false }

@@ -55,15 +55,11 @@ func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error)
 	for _, f := range spec.Files {
 		h.paths = append(h.paths, f.Path)
 	}
-	folders, err := e.sharedFolders(ctx, spec.Sandbox)
-	if err != nil {
+	if err := e.share(ctx, &h, spec); err != nil {
 		return holder{}, err
 	}
-	for _, dir := range folders {
-		h.dir = filepath.Join(dir, h.name)
-		if h.shared = writeTo(h.dir, spec.Files) == nil; h.shared {
-			return h, nil
-		}
+	if h.shared {
+		return h, nil
 	}
 	if err := e.fill(ctx, &h, spec); err != nil {
 		return holder{}, errors.Join(err, e.discard(ctx, h))

@@ -2,7 +2,9 @@ package docker_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
+	"gitlab.com/f5-pwe/kog/v3/executor/docker"
 )
 
 // The contract suite sees files as they come from an engine of this machine.
@@ -60,7 +63,15 @@ func TestFilesFromAfar(t *testing.T) {
 // container's files go with it, and the volume with the run.
 func TestFilesOfRun(t *testing.T) {
 	onEngines(t, func(t *testing.T, e engine) {
-		x, api := e.executor(t), e.api(t)
+		dir := filepath.Join(t.TempDir(), "nearby")
+		x, err := e.make(docker.Options{Host: e.host(), Dir: dir})
+		if err == nil {
+			_, err = x.Probe(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		api := e.api(t)
 		const volume = "kogtest-filesofrun-files"
 		labels := map[string]string{"kog.test/case": "filesofrun"}
 		spec := executor.Spec{
@@ -130,6 +141,9 @@ func TestFilesOfRun(t *testing.T) {
 		}
 		if _, err := api.VolumeInspect(t.Context(), volume, client.VolumeInspectOptions{}); err == nil {
 			t.Error("the volume is there after a sweep")
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the folder for who may not write into volumes: %v, want none", err)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"path"
+	"path/filepath"
 	"sync"
 
 	"github.com/moby/moby/api/types/container"
@@ -16,23 +17,33 @@ func sharedName(s executor.Sandbox) string { return s.ID + sharedSuffix }
 
 const sharedSuffix = "-files"
 
-// sharedFolders are where the files of a sandbox's containers may be, the best
-// first. The names of volumes are unique: if a volume's folder is there, it is
-// the engine's.
-func (e *Executor) sharedFolders(ctx context.Context, s executor.Sandbox) ([]string, error) {
-	if !e.local || s.ID == "" {
-		return nil, nil
+// share puts the files where those of the sandbox's other containers are, if
+// there is a sandbox and a folder of it into which this process may write. The
+// names of volumes are unique: if a volume's folder is there, it is the engine's.
+func (e *Executor) share(ctx context.Context, h *holder, spec executor.Spec) error {
+	if !e.local || spec.Sandbox.ID == "" {
+		return nil
 	}
-	name := sharedName(s)
-	v, err := e.makeVolume(ctx, name, s.Labels)
-	if err != nil || !e.shared.ours(v, s.Labels) {
-		return nil, err
+	name := sharedName(spec.Sandbox)
+	v, err := e.makeVolume(ctx, name, spec.Sandbox.Labels)
+	if err != nil || !e.shared.ours(v, spec.Sandbox.Labels) {
+		return err
 	}
-	folders := []string{v.Mountpoint}
+	if h.shareIn(v.Mountpoint, spec.Files) {
+		return nil
+	}
 	if dir, ok := e.nearby.folder(name); ok {
-		folders = append(folders, dir)
+		h.shareIn(dir, spec.Files)
 	}
-	return folders, nil
+	return nil
+}
+
+// shareIn puts the files into a folder that others share, and reports whether
+// that could be done.
+func (h *holder) shareIn(folder string, files []executor.File) bool {
+	h.dir = filepath.Join(folder, h.name)
+	h.shared = writeTo(h.dir, files) == nil
+	return h.shared
 }
 
 // shared are the volumes of sandboxes that were made here. An engine that was

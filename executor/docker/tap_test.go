@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -89,11 +88,7 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // start gives an executor for it.
 func (s *standIn) start(t *testing.T) *Executor {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "kog") // t.TempDir is too long for a socket's name
-	if err != nil {
-		t.Fatal(err)
-	}
-	socket := filepath.Join(dir, "s")
+	socket := filepath.Join(ShortDir(t), "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -112,9 +107,6 @@ func (s *standIn) start(t *testing.T) *Executor {
 		_ = server.Close()
 		s.die()
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	})
