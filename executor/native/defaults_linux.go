@@ -5,6 +5,7 @@ package native
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"golang.org/x/sys/unix"
@@ -53,26 +54,34 @@ func (s *shim) standardMounts() []*configs.Mount {
 		kernel = quiet
 	}
 	shm := fmt.Sprintf("mode=1777,size=%d", cmp.Or(s.ShmSize, defaultShmSize))
-	return []*configs.Mount{
+	return slices.Concat([]*configs.Mount{
 		{Device: "proc", Source: "proc", Destination: "/proc", Flags: quiet},
 		{Device: "tmpfs", Source: "tmpfs", Destination: "/dev", Flags: unix.MS_NOSUID | unix.MS_STRICTATIME, Data: "mode=755,size=65536k"},
 		{Device: "devpts", Source: "devpts", Destination: "/dev/pts", Flags: unix.MS_NOSUID | unix.MS_NOEXEC, Data: ptsData},
-		s.sysMount(kernel),
+	}, s.sysMounts(kernel), []*configs.Mount{
 		{Device: "cgroup", Source: "cgroup", Destination: "/sys/fs/cgroup", Flags: kernel},
 		{Device: "mqueue", Source: "mqueue", Destination: "/dev/mqueue", Flags: quiet},
 		{Device: "tmpfs", Source: "shm", Destination: "/dev/shm", Flags: quiet, Data: shm},
-	}
+	})
 }
 
-// sysMount is /sys. A new one shows the devices of the network namespace, and
-// may be mounted by the owner of that only; who is not gets the host's.
-func (s *shim) sysMount(flags int) *configs.Mount {
+// sysMounts make /sys. A new one shows the devices of the network namespace,
+// and may be mounted by the owner of that only; who is not gets the host's.
+//
+// All of a network namespace are one file system, which is read-only for
+// everybody if whoever mounts it first asks for that. So it is mounted to be
+// written, and this mount of it made read-only after.
+func (s *shim) sysMounts(flags int) []*configs.Mount {
 	if s.Rootless && s.Network != "none" {
 		m := bind("/sys", "/sys")
 		m.Flags |= flags
 		m.PropagationFlags = []int{propagations["rslave"]}
 		m.RecAttr = readOnlyBelow()
-		return m
+		return []*configs.Mount{m}
 	}
-	return &configs.Mount{Device: "sysfs", Source: "sysfs", Destination: "/sys", Flags: flags}
+	mounts := []*configs.Mount{{Device: "sysfs", Source: "sysfs", Destination: "/sys", Flags: flags &^ unix.MS_RDONLY}}
+	if flags&unix.MS_RDONLY != 0 {
+		mounts = append(mounts, &configs.Mount{Device: "bind", Source: "/sys", Destination: "/sys", Flags: flags | unix.MS_BIND | unix.MS_REMOUNT})
+	}
+	return mounts
 }

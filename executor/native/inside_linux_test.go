@@ -3,8 +3,12 @@
 package native_test
 
 import (
+	"bufio"
+	"io"
 	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
@@ -124,4 +128,53 @@ func TestUsers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// apartVariable is set in the process that TestPrivilegedBesideOthers starts.
+const apartVariable = "KOG_NATIVE_TEST_APART"
+
+// TestPrivilegedBesideOthers is in a network namespace whose /sys nobody has
+// mounted: a container that may not write there does not take it from another.
+func TestPrivilegedBesideOthers(t *testing.T) {
+	asRoot(t)
+	if os.Getenv(apartVariable) == "" {
+		cmd := exec.CommandContext(t.Context(), self(t), "-test.run", "^"+t.Name()+"$", "-test.v=true")
+		cmd.Env = append(childEnv(), apartVariable+"=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	f := newFixture(t)
+	const script = "grep -c ' /sys sysfs rw,' /proc/self/mounts; touch /sys/kernel 2>/dev/null || echo denied"
+	first := f.start(t, f.spec(nextID(), script+"; exec sleep 1000"))
+	out, in := io.Pipe()
+	go func() { _ = first.Follow(t.Context(), in, io.Discard) }()
+	if got := readLines(t, out, 2); got != "0\ndenied\n" {
+		t.Errorf("the first container: %q", got)
+	}
+	spec := f.spec(nextID(), script)
+	spec.Privileged = true
+	if r := f.run(t, spec); r.stdout != "1\n" {
+		t.Errorf("the privileged one: %+v", r)
+	}
+	if r := f.script(t, script); r.stdout != "0\ndenied\n" {
+		t.Errorf("the last: %+v", r)
+	}
+}
+
+func readLines(t *testing.T, r io.Reader, n int) string {
+	t.Helper()
+	var got strings.Builder
+	lines := bufio.NewReader(r)
+	for range n {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.WriteString(line)
+	}
+	return got.String()
 }
