@@ -43,6 +43,14 @@ if ((EUID == 0)) && [[ -z $given${KOG_ENGINES_APART:-} ]] && command -v ip unsha
 fi
 if [[ -n ${KOG_ENGINES_APART:-} ]]; then
 	ip link set lo up
+	# The outer /sys is of another network. All of one network are one file
+	# system: mounted here first, to be written, none of the engines makes it
+	# read-only for the others.
+	sys=$(mktemp -d)
+	mount -t sysfs sysfs "$sys"
+	mount --rbind /sys/fs/cgroup "$sys/fs/cgroup"
+	mount --move "$sys" /sys
+	rmdir "$sys"
 fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/kog-engines.XXXXXX")
