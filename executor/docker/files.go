@@ -33,11 +33,20 @@ type holder struct {
 	// dir is the folder as the engine sees it.
 	dir   string
 	paths []string // where the files go, by number
-	// shared: the folder is in that of a sandbox.
-	shared bool
-	// contained: it took a container to fill the volume.
-	contained bool
+	in    place
 }
+
+// place is what a holder's folder is in.
+type place int
+
+const (
+	// ownVolume is a volume of the holder's name.
+	ownVolume place = iota
+	// containerVolume is the same, filled through a container of that name.
+	containerVolume
+	// sandboxFolder is what the containers of a sandbox share.
+	sandboxFolder
+)
 
 // filesDir is where a holder's container has the volume.
 const filesDir = "/files"
@@ -58,7 +67,7 @@ func (e *Executor) hold(ctx context.Context, spec executor.Spec) (holder, error)
 	if err := e.share(ctx, &h, spec); err != nil {
 		return holder{}, err
 	}
-	if h.shared {
+	if h.in == sandboxFolder {
 		return h, nil
 	}
 	if err := e.fill(ctx, &h, spec); err != nil {
@@ -89,7 +98,7 @@ func (e *Executor) fill(ctx context.Context, h *holder, spec executor.Spec) erro
 	if e.local && writeInto(h.dir, spec.Files) == nil {
 		return nil
 	}
-	h.contained = true
+	h.in = containerVolume
 	_, err = e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: h.name,
 		Config: &container.Config{

@@ -69,7 +69,7 @@ func (e *Executor) removeVolume(ctx context.Context, name string) error {
 // removeFiles removes the files of a container that is gone. Whatever else is in
 // the volume of a sandbox goes with that.
 func (e *Executor) removeFiles(ctx context.Context, id string, own holder) error {
-	if !own.shared {
+	if own.in != sandboxFolder {
 		return e.removeHolders(ctx, id, own)
 	}
 	err := os.RemoveAll(own.dir)
@@ -92,7 +92,7 @@ func (e *Executor) removeHolders(ctx context.Context, id string, own holder) err
 	for _, v := range found.Items {
 		switch {
 		case !madeFor(id, v.Name):
-		case v.Name == own.name && !own.contained:
+		case v.Name == own.name && own.in == ownVolume:
 			if err := e.removeVolume(ctx, v.Name); err != nil {
 				return err
 			}
@@ -128,7 +128,7 @@ func (e *Executor) discard(ctx context.Context, h holder) error {
 		switch {
 		case h.name == "":
 			return nil
-		case h.shared:
+		case h.in == sandboxFolder:
 			return os.RemoveAll(h.dir)
 		}
 		return errors.Join(e.removeContainer(ctx, h.name), e.removeVolume(ctx, h.name))

@@ -41,9 +41,12 @@ func (e *Executor) share(ctx context.Context, h *holder, spec executor.Spec) err
 // shareIn puts the files into a folder that others share, and reports whether
 // that could be done.
 func (h *holder) shareIn(folder string, files []executor.File) bool {
-	h.dir = filepath.Join(folder, h.name)
-	h.shared = writeTo(h.dir, files) == nil
-	return h.shared
+	dir := filepath.Join(folder, h.name)
+	if writeTo(dir, files) != nil {
+		return false
+	}
+	h.dir, h.in = dir, sandboxFolder
+	return true
 }
 
 // shared are the volumes of sandboxes that were made here. An engine that was
@@ -96,7 +99,7 @@ func (e *Executor) holderOf(id string, c container.InspectResponse) holder {
 	}
 	for _, m := range c.Mounts {
 		if dir := path.Dir(m.Source); path.Base(dir) == name {
-			return holder{name: name, dir: dir, shared: true}
+			return holder{name: name, dir: dir, in: sandboxFolder}
 		}
 	}
 	return holder{}
