@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -103,18 +104,21 @@ func (e *Executor) pullOr(ctx context.Context, req executor.ImageRequest, here *
 // pinned reports whether a reference always means the same image.
 func pinned(ref string) bool { return strings.Contains(ref, "@sha256:") || imageID().MatchString(ref) }
 
-// onlyHere reports whether an image was never in a registry.
+// onlyHere reports whether an image is known never to have been in a registry.
 func (e *Executor) onlyHere(img image.InspectResponse) bool {
-	if !e.flavour.localDigests {
+	switch {
+	case e.flavour.localDigests:
+		return !slices.ContainsFunc(img.RepoTags, func(tag string) bool { return !strings.HasPrefix(tag, "localhost/") })
+	case img.Descriptor == nil:
 		return len(img.RepoDigests) == 0
 	}
-	for _, tag := range img.RepoTags {
-		if !strings.HasPrefix(tag, "localhost/") {
-			return false
-		}
-	}
-	return true
+	// Docker keeps it as containerd does, and gives each image a digest.
+	return !e.speaksLess(identityVersion) && (img.Identity == nil || len(img.Identity.Pull) == 0)
 }
+
+// identityVersion is the API version from which on Docker tells where an image
+// was pulled from or pushed to.
+const identityVersion = "1.53"
 
 // imageHere asks whether the engine has an image, nil when it does not.
 func (e *Executor) imageHere(ctx context.Context, ref string) (*image.InspectResponse, error) {
@@ -137,7 +141,7 @@ func (e *Executor) image(ref string, img image.InspectResponse, pulled bool) exe
 	}
 	if pinned(ref) {
 		out.Pinned = ref
-	} else if digest := repoDigest(ref, img.RepoDigests); digest != "" && (pulled || !e.flavour.localDigests) {
+	} else if digest := repoDigest(ref, img.RepoDigests); digest != "" && (pulled || !e.flavour.localDigests && !e.onlyHere(img)) {
 		out.Pinned = digest
 	}
 	if c := img.Config; c != nil {
