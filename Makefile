@@ -3,7 +3,7 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 
 # Tests that need something skip where it is missing; naming it here makes that
 # a failure.
-export KOG_TEST_REQUIRE ?= native,docker,podman,kube,registry,syslog,tmux
+export KOG_TEST_REQUIRE ?= native,docker,moby,podman,kube,registry,syslog,tmux
 export VERSION
 # The version comes from VERSION; the go command need not ask git for it again.
 export GOFLAGS += -buildvcs=false
@@ -22,6 +22,7 @@ init: ## Install what building and testing need (as root on Debian), download mo
 	@go mod download
 	@cd test/kubeone && go mod download
 	@cd test/containerd && go mod download
+	@cd test/moby && go mod download
 
 build: ## Build bin/kog-$GOOS-$GOARCH
 	@scripts/build.sh

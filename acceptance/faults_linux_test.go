@@ -44,20 +44,39 @@ actions:
 
 // daemon is a Docker engine of a test's own, which may be killed.
 type daemon struct {
-	t   *testing.T
-	dir string
-	cmd *exec.Cmd
+	t *testing.T
+	// programs is where its programs are, empty for those that are installed.
+	programs, dir string
+	cmd           *exec.Cmd
+}
+
+// onDockers runs a test with the programs of each Docker engine that is there.
+func onDockers(t *testing.T, test func(t *testing.T, programs string)) {
+	t.Run(docker.Name, func(t *testing.T) {
+		_, err := exec.LookPath("dockerd")
+		needsDaemon(t, docker.Name, err == nil)
+		test(t, "")
+	})
+	t.Run("moby", func(t *testing.T) {
+		programs := os.Getenv("KOG_MOBY")
+		needsDaemon(t, "moby", programs != "")
+		test(t, programs)
+	})
+}
+
+func needsDaemon(t *testing.T, name string, there bool) {
+	t.Helper()
+	if !there || os.Geteuid() != 0 {
+		executortest.Unavailable(t, name, "needs its dockerd and root, to start an engine of its own")
+	}
 }
 
 // newDaemon starts an engine in a folder, with some settings in its
-// configuration. It has no network, and a place of its own to have none in: it
+// configuration. programs is as in daemon. It has no network, and a place of its own to have none in: it
 // would take away the bridge of another one.
-func newDaemon(t *testing.T, dir, config string) *daemon {
+func newDaemon(t *testing.T, programs, dir, config string) *daemon {
 	t.Helper()
-	if _, err := exec.LookPath("dockerd"); err != nil || os.Geteuid() != 0 {
-		executortest.Unavailable(t, docker.Name, "needs dockerd and root, to start an engine of its own")
-	}
-	d := &daemon{t: t, dir: dir}
+	d := &daemon{t: t, programs: programs, dir: dir}
 	if err := os.WriteFile(filepath.Join(dir, "docker.json"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +88,7 @@ func newDaemon(t *testing.T, dir, config string) *daemon {
 func (d *daemon) socket() string { return filepath.Join(d.dir, "docker.sock") }
 
 func (d *daemon) world() world {
-	return world{name: docker.Name, given: "KOG_TEST_DOCKER", told: "DOCKER_HOST", at: "unix://" + d.socket()}
+	return world{title: docker.Name, name: docker.Name, given: "KOG_TEST_DOCKER", told: "DOCKER_HOST", at: "unix://" + d.socket()}
 }
 
 func (d *daemon) start() {
@@ -84,6 +103,9 @@ func (d *daemon) start() {
 		// is in its way for a while.
 		if d.cmd == nil || d.ended() {
 			d.cmd = exec.Command("unshare", "--net", "../scripts/dockerd.sh", d.dir, "docker", "--bridge", "none", "--iptables=false")
+			if d.programs != "" {
+				d.cmd.Env = append(os.Environ(), "PATH="+d.programs+":"+os.Getenv("PATH"))
+			}
 			d.cmd.Stdout, d.cmd.Stderr = log, log
 			if err := d.cmd.Start(); err != nil {
 				d.t.Fatal(err)
@@ -235,36 +257,44 @@ func wantNothingLeft(t *testing.T, w world) {
 // The engine is replaced in mid-step. One that keeps its containers makes no
 // difference; one that does not ends the step, and that is told.
 func TestEngineRestarts(t *testing.T) {
-	for _, keeps := range []bool{false, true} {
-		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-			t.Run(fmt.Sprintf("%s, keeps containers %t", sig, keeps), func(t *testing.T) {
-				t.Parallel()
-				d := newDaemon(t, shortDir(t), fmt.Sprintf(`{"live-restore": %t}`, keeps))
-				k := startWaiting(t, d.world())
-				d.end(sig)
-				d.start()
-				switch {
-				case keeps:
-					k.letGo()
-					k.want(0, `"status":"success"`)
-				case sig == syscall.SIGKILL:
-					k.want(1, "the engine went away while it ran, exit code 5")
-				default: // it has stopped the container first, as anybody could
-					k.want(1, "exit code 5")
-				}
-				wantNothingLeft(t, d.world())
-				if t.Failed() {
-					j, _ := os.ReadFile(filepath.Join(k.state, "runs", "waiting", "events.ndjson"))
-					t.Logf("%s\n%s", j, &k.out)
-				}
-			})
+	onDockers(t, func(t *testing.T, programs string) {
+		for _, keeps := range []bool{false, true} {
+			for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+				t.Run(fmt.Sprintf("%s, keeps containers %t", sig, keeps), func(t *testing.T) {
+					t.Parallel()
+					engineRestarts(t, programs, keeps, sig)
+				})
+			}
 		}
+	})
+}
+
+func engineRestarts(t *testing.T, programs string, keeps bool, sig syscall.Signal) {
+	d := newDaemon(t, programs, shortDir(t), fmt.Sprintf(`{"live-restore": %t}`, keeps))
+	k := startWaiting(t, d.world())
+	d.end(sig)
+	d.start()
+	switch {
+	case keeps:
+		k.letGo()
+		k.want(0, `"status":"success"`)
+	case sig == syscall.SIGKILL:
+		k.want(1, "the engine went away while it ran, exit code 5")
+	default: // it has stopped the container first, as anybody could
+		k.want(1, "exit code 5")
+	}
+	wantNothingLeft(t, d.world())
+	if t.Failed() {
+		j, _ := os.ReadFile(filepath.Join(k.state, "runs", "waiting", "events.ndjson"))
+		t.Logf("%s\n%s", j, &k.out)
 	}
 }
 
 // The engine's disk is full in mid-run: the next step cannot be started, and
 // even so everything is removed.
-func TestEngineDiskFull(t *testing.T) {
+func TestEngineDiskFull(t *testing.T) { onDockers(t, engineDiskFull) }
+
+func engineDiskFull(t *testing.T, programs string) {
 	dir := filepath.Join(shortDir(t), "full")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -277,7 +307,7 @@ func TestEngineDiskFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	d := newDaemon(t, dir, `{"storage-driver": "vfs"}`)
+	d := newDaemon(t, programs, dir, `{"storage-driver": "vfs"}`)
 	k := startWaiting(t, d.world())
 	fill, err := os.Create(filepath.Join(dir, "fill"))
 	if err != nil {

@@ -29,6 +29,7 @@ type killing struct {
 var killings = map[string]killing{
 	native.Name:       {steps: 5, rounds: 20, kills: 4, atOnce: 1},
 	docker.Name:       {steps: 2, rounds: 200, kills: 2, atOnce: 4},
+	"moby":            {steps: 2, rounds: 20, kills: 2, atOnce: 4},
 	docker.PodmanName: {steps: 2, rounds: 20, kills: 2, atOnce: 2},
 	kube.Name:         {steps: 2, rounds: 20, kills: 2, atOnce: 4},
 }
@@ -46,7 +47,7 @@ func TestKillAndGoOn(t *testing.T) {
 		dir := t.TempDir()
 		image := w.image(t, busyboxImage(t, dir, killScript))
 		k := &killer{
-			t: t, world: w, killing: killings[w.name], dir: dir, job: filepath.Join(dir, "job.yaml"),
+			t: t, world: w, killing: killings[w.title], dir: dir, job: filepath.Join(dir, "job.yaml"),
 			moment: rand.N[time.Duration],
 		}
 		if err := os.WriteFile(k.job, []byte(killJob(image, k.steps)), 0o600); err != nil {

@@ -48,16 +48,16 @@ var withoutParity = map[string]string{
 func TestParity(t *testing.T) {
 	journals := map[string]map[string][]string{}
 	onWorlds(t, func(t *testing.T, w world) {
-		journals[w.name] = map[string][]string{}
+		journals[w.title] = map[string][]string{}
 		job := func(file string) string { return file }
 		back := strings.NewReplacer()
 		if w.name == kube.Name {
 			job, back = jobsForCluster(t, w)
 		}
 		for _, r := range parityRuns {
-			if r.name != withoutParity[w.name] {
+			if r.name != withoutParity[w.title] {
 				args := append([]string{"-f", job(r.file)}, r.args...)
-				journals[w.name][r.name] = runForParity(t, w, args, back)
+				journals[w.title][r.name] = runForParity(t, w, args, back)
 			}
 		}
 	})

@@ -23,7 +23,8 @@ import (
 
 // world is an executor with its engine.
 type world struct {
-	name string
+	// title is what the tests call it, name what its executor is called.
+	title, name string
 	// given is the variable by which the tests learn where the engine listens,
 	// told the one by which kog does. Both are empty where there is no engine.
 	given, told string
@@ -34,16 +35,17 @@ type world struct {
 }
 
 var worlds = []world{
-	{name: native.Name},
-	{name: docker.Name, given: "KOG_TEST_DOCKER", told: "DOCKER_HOST"},
-	{name: docker.PodmanName, given: "KOG_TEST_PODMAN", told: "CONTAINER_HOST"},
-	{name: kube.Name, given: "KOG_TEST_KUBE", told: "KUBECONFIG", at: os.Getenv("KUBECONFIG")},
+	{title: native.Name, name: native.Name},
+	{title: docker.Name, name: docker.Name, given: "KOG_TEST_DOCKER", told: "DOCKER_HOST"},
+	{title: "moby", name: docker.Name, given: "KOG_TEST_MOBY", told: "DOCKER_HOST"}, // the newest Docker
+	{title: docker.PodmanName, name: docker.PodmanName, given: "KOG_TEST_PODMAN", told: "CONTAINER_HOST"},
+	{title: kube.Name, name: kube.Name, given: "KOG_TEST_KUBE", told: "KUBECONFIG", at: os.Getenv("KUBECONFIG")},
 }
 
 // onWorlds runs a test with each executor whose engine is there.
 func onWorlds(t *testing.T, test func(t *testing.T, w world)) {
 	for _, w := range worlds {
-		t.Run(w.name, func(t *testing.T) {
+		t.Run(w.title, func(t *testing.T) {
 			w.needs(t)
 			test(t, w)
 		})
@@ -54,7 +56,7 @@ func onWorlds(t *testing.T, test func(t *testing.T, w world)) {
 func (w world) needs(t *testing.T) {
 	t.Helper()
 	if w.given != "" && os.Getenv(w.given) == "" {
-		executortest.Unavailable(t, w.name, w.given+" does not say that there is an engine; scripts/engines.sh starts one")
+		executortest.Unavailable(t, w.title, w.given+" does not say that there is an engine; scripts/engines.sh starts one")
 	}
 }
 

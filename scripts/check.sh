@@ -27,16 +27,19 @@ scripts/setup.sh
 go mod download
 (cd test/kubeone && go mod download)
 (cd test/containerd && go mod download)
+(cd test/moby && go mod download)
 
-# Building the test cluster and the linter for the first time takes minutes: it
-# goes on beside the rest, in process groups of their own.
+# Building the test cluster, the newest Docker and the linter for the first time
+# takes minutes: it goes on beside the rest, in process groups of their own.
 set -m
 nice scripts/kubeone.sh >/dev/null 2>"$logs/kubeone" </dev/null &
 kubeone=$!
+nice scripts/moby.sh >/dev/null 2>"$logs/moby" </dev/null &
+moby=$!
 nice scripts/tool.sh golangci-lint >/dev/null 2>"$logs/linter" </dev/null &
 linter=$!
 set +m
-jobs=("$kubeone" "$linter")
+jobs=("$kubeone" "$moby" "$linter")
 
 # built waits for one of them.
 built() {
@@ -57,8 +60,9 @@ fi
 step build
 make --no-print-directory build
 
-step "test cluster"
+step "test engines"
 built "$kubeone" "$logs/kubeone"
+built "$moby" "$logs/moby"
 jobs=("$linter")
 
 step test

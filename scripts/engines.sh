@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Starts a Docker engine, a Podman service and a Kubernetes cluster of its own,
-# in a folder of its own, runs a command that finds them in its environment, and
+# Starts Docker engines, a Podman service and a Kubernetes cluster of its own, in
+# a folder of its own, runs a command that finds them in its environment, and
 # takes everything away again, however the command ends.
 #
 #   scripts/engines.sh go test ./executor/docker
 #   KOG_ENGINES=kube scripts/engines.sh kubectl get nodes
 #
-# KOG_ENGINES lists those to start; by default it is "docker podman kube".
-# Docker is found in KOG_TEST_DOCKER, Podman in KOG_TEST_PODMAN. A cluster is
+# KOG_ENGINES lists those to start; by default it is "docker moby podman kube".
+# The installed Docker is found in KOG_TEST_DOCKER, the newest, which is built for
+# the tests, in KOG_TEST_MOBY, Podman in KOG_TEST_PODMAN. A cluster is
 # there if KOG_TEST_KUBE is 1: KUBECONFIG names its file, KUBEONE_DIR its folder
 # and KUBEONE_CONTAINERD the socket of its containerd, for images; see
 # test/kubeone. Tests that kill parts of a cluster start one of their own with the
@@ -20,19 +21,28 @@ set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
 
-engines=" ${KOG_ENGINES-docker podman kube} "
+engines=" ${KOG_ENGINES-docker moby podman kube} "
 wanted() { [[ $engines == *" $1 "* ]]; }
 
 # Whoever gives an engine may give one that is elsewhere.
-given=${KOG_TEST_DOCKER:-}${KOG_TEST_PODMAN:-}${KOG_TEST_KUBE:-}
+given=${KOG_TEST_DOCKER:-}${KOG_TEST_MOBY:-}${KOG_TEST_PODMAN:-}${KOG_TEST_KUBE:-}
 
-# The cluster's program is built here, where the network is.
+# What is not installed is built here, where the network is.
 if wanted kube && [[ -z ${KOG_TEST_KUBE:-} && -z ${KOG_KUBEONE:-} ]]; then
 	if ((EUID != 0)) || ! command -v containerd >/dev/null; then
 		echo "engines: no kube: containerd is not installed, or you are not root" >&2
 	else
 		KOG_KUBEONE=$("$here/kubeone.sh")
 		export KOG_KUBEONE
+	fi
+fi
+
+if wanted moby && [[ -z ${KOG_TEST_MOBY:-} && -z ${KOG_MOBY:-} ]]; then
+	if ((EUID != 0)) || ! command -v dockerd >/dev/null; then
+		echo "engines: no moby: it needs what comes with an installed dockerd, or you are not root" >&2
+	else
+		KOG_MOBY=$("$here/moby.sh")
+		export KOG_MOBY
 	fi
 fi
 
@@ -155,6 +165,21 @@ fi
 socket docker KOG_TEST_DOCKER dockerd "$here/dockerd.sh" "$dir" docker
 socket podman KOG_TEST_PODMAN podman env CONTAINERS_CONF="$here/podman-containers.conf" \
 	podman --root "$dir/podman" --runroot "$dir/podman-run" --tmpdir "$dir/podman-tmp" system service --time 0 "unix://$dir/podman.sock"
+# Beside another Docker it needs a bridge of its own, and leaves the firewall to
+# that. Outside of a network of its own the bridge would stay.
+if wanted moby && [[ -z ${KOG_TEST_MOBY:-} && -n ${KOG_MOBY:-} ]]; then
+	if [[ -z ${KOG_ENGINES_APART:-} ]]; then
+		echo "engines: no moby: it is not started where another engine is given" >&2
+	else
+		ip link add name kog-moby type bridge
+		ip address add 10.87.0.1/16 dev kog-moby
+		ip link set kog-moby up
+		# Docker 29.0 refused whatever is older than 1.44: so does this.
+		launch moby env PATH="$KOG_MOBY:$PATH" DOCKER_MIN_API_VERSION=1.44 "$here/dockerd.sh" "$dir" moby \
+			--bridge kog-moby --iptables=false --ip6tables=false
+		export KOG_TEST_MOBY=unix://$dir/moby.sock
+	fi
+fi
 for i in "${!pids[@]}"; do
 	await "${pids[i]}" "${names[i]}"
 done

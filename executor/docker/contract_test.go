@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,7 +20,8 @@ import (
 
 // engine is one kind of engine that tests run on.
 type engine struct {
-	name string
+	// title is what the tests call it, name what its executor is called.
+	title, name string
 	// variable holds where it listens.
 	variable string
 	make     func(docker.Options) (*docker.Executor, error)
@@ -29,8 +31,9 @@ type engine struct {
 }
 
 var engines = []engine{
-	{docker.Name, "KOG_TEST_DOCKER", docker.New, skipOnDocker},
-	{docker.PodmanName, "KOG_TEST_PODMAN", docker.NewPodman, skipOnPodman},
+	{docker.Name, docker.Name, "KOG_TEST_DOCKER", docker.New, skipOnDocker},
+	{"moby", docker.Name, "KOG_TEST_MOBY", docker.New, skipOnDocker}, // the newest Docker
+	{docker.PodmanName, docker.PodmanName, "KOG_TEST_PODMAN", docker.NewPodman, skipOnPodman},
 }
 
 // skipOnDocker: Docker gives all capabilities that there are, also those that
@@ -71,12 +74,25 @@ func skipOnPodman(t testing.TB, e engine) map[string]string {
 // onEngines runs a test on each engine that is there.
 func onEngines(t *testing.T, test func(t *testing.T, e engine)) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			if os.Getenv(e.variable) == "" {
-				executortest.Unavailable(t, e.name, e.variable+" does not say where the engine listens; scripts/engines.sh starts one")
-			}
+		t.Run(e.title, func(t *testing.T) {
+			e.needs(t)
 			test(t, e)
 		})
+	}
+}
+
+// onEngine runs a test on one of them.
+func onEngine(t *testing.T, title string, test func(t *testing.T, e engine)) {
+	i := slices.IndexFunc(engines, func(e engine) bool { return e.title == title })
+	engines[i].needs(t)
+	test(t, engines[i])
+}
+
+// needs skips a test where the engine is not.
+func (e engine) needs(t *testing.T) {
+	t.Helper()
+	if e.host() == "" {
+		executortest.Unavailable(t, e.title, e.variable+" does not say where the engine listens; scripts/engines.sh starts one")
 	}
 }
 
@@ -160,11 +176,12 @@ func cleanupContext(t testing.TB) (context.Context, context.CancelFunc) {
 func TestContract(t *testing.T) {
 	onEngines(t, func(t *testing.T, e engine) {
 		executortest.Run(t, executortest.Config{
+			Name: e.title,
 			New:  func(t *testing.T) executor.Executor { return e.executor(t) },
 			Load: func(t *testing.T, img executortest.Image) string { return e.load(t, img.Archive) },
 			NewProcess: func(t *testing.T) *exec.Cmd {
 				cmd := exec.Command(os.Args[0])
-				cmd.Env = append(os.Environ(), serveVariable+"="+e.name)
+				cmd.Env = append(os.Environ(), serveVariable+"="+e.title)
 				return cmd
 			},
 			Leftovers:        func(t *testing.T) []string { return e.leftovers(t) },

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	for _, e := range engines {
-		if os.Getenv(serveVariable) == e.name {
+		if os.Getenv(serveVariable) == e.title {
 			os.Exit(serve(e))
 		}
 	}

@@ -187,23 +187,21 @@ func TestOverSSH(t *testing.T) {
 }
 
 func TestPodmanOverSSHWithItsOwnKey(t *testing.T) {
-	e := engines[1]
-	if e.host() == "" {
-		executortest.Unavailable(t, e.name, e.variable+" does not say where the engine listens")
-	}
-	noSettings(t)
-	f := startSSH(t, false)
-	x, err := docker.NewPodman(docker.Options{Host: f.url(e)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	unreachable(t, x, "Permission denied")
-	t.Setenv("CONTAINER_SSHKEY", f.key)
-	t.Setenv("CONTAINER_HOST", f.url(e))
-	if x, err = docker.NewPodman(docker.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	probes(t, x)
+	onEngine(t, docker.PodmanName, func(t *testing.T, e engine) {
+		noSettings(t)
+		f := startSSH(t, false)
+		x, err := docker.NewPodman(docker.Options{Host: f.url(e)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		unreachable(t, x, "Permission denied")
+		t.Setenv("CONTAINER_SSHKEY", f.key)
+		t.Setenv("CONTAINER_HOST", f.url(e))
+		if x, err = docker.NewPodman(docker.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		probes(t, x)
+	})
 }
 
 func TestOverSSHMistakes(t *testing.T) {

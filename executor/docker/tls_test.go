@@ -23,7 +23,6 @@ import (
 
 	"gitlab.com/f5-pwe/kog/v3/executor"
 	"gitlab.com/f5-pwe/kog/v3/executor/docker"
-	"gitlab.com/f5-pwe/kog/v3/executor/executortest"
 )
 
 // authority signs certificates; its own one is in ca.pem.
@@ -180,11 +179,8 @@ func noSettings(t *testing.T) (home string) {
 
 // onDocker runs a test on the Docker engine.
 func onDocker(t *testing.T, test func(t *testing.T, e engine)) {
-	e := engines[0]
-	if e.host() == "" {
-		executortest.Unavailable(t, e.name, e.variable+" does not say where the engine listens; scripts/engines.sh starts one")
-	}
-	test(t, e)
+	t.Helper()
+	onEngine(t, docker.Name, test)
 }
 
 // input is more than what is handed over before the start, and than buffers hold.

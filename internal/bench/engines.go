@@ -12,15 +12,17 @@ import (
 
 // engine is what the containers of a comparison run on.
 type engine struct {
-	name string
+	// title is for the report, name that of the executor.
+	title, name string
 	// given says where it listens; told tells kog, and the command is Docker's
-	// for both.
+	// for all.
 	given, told string
 }
 
 var engines = []engine{
-	{"docker", "KOG_TEST_DOCKER", "DOCKER_HOST"},
-	{"podman", "KOG_TEST_PODMAN", "CONTAINER_HOST"},
+	{"docker", "docker", "KOG_TEST_DOCKER", "DOCKER_HOST"},
+	{"moby", "docker", "KOG_TEST_MOBY", "DOCKER_HOST"}, // the newest Docker
+	{"podman", "podman", "KOG_TEST_PODMAN", "CONTAINER_HOST"},
 }
 
 // each calls a measurement for each engine that is there.
@@ -28,11 +30,18 @@ func (b *bench) each(measure func(e engine, env []string) error) error {
 	for _, e := range engines {
 		host := os.Getenv(e.given)
 		if host == "" {
-			fmt.Printf("\n%s: %s is not set, scripts/engines.sh sets it\n", e.name, e.given)
+			fmt.Printf("\n%s: %s is not set, scripts/engines.sh sets it\n", e.title, e.given)
 			continue
 		}
-		if err := measure(e, []string{e.told + "=" + host, "DOCKER_HOST=" + host}); err != nil {
-			return fmt.Errorf("%s: %w", e.name, err)
+		env := []string{e.told + "=" + host, "DOCKER_HOST=" + host}
+		speaks := exec.Command("docker", "version")
+		speaks.Env = append(os.Environ(), env...)
+		if out, err := speaks.CombinedOutput(); err != nil {
+			fmt.Printf("\n%s: docker's command does not speak to it: %s\n", e.title, strings.TrimSpace(string(out)))
+			continue
+		}
+		if err := measure(e, env); err != nil {
+			return fmt.Errorf("%s: %w", e.title, err)
 		}
 	}
 	return nil
@@ -73,7 +82,7 @@ func (b *bench) engineSteps() error {
 		if err != nil {
 			return err
 		}
-		report(fmt.Sprintf("%s: a trivial step, of %d in a row", e.name, steps), steps, commands, samples)
+		report(fmt.Sprintf("%s: a trivial step, of %d in a row", e.title, steps), steps, commands, samples)
 		var cpu []float64
 		for _, s := range samples[1] {
 			cpu = append(cpu, s.cpu.Seconds()*1000)
@@ -136,7 +145,7 @@ func (b *bench) engineOutput() error {
 		if err != nil {
 			return err
 		}
-		report(e.name+": 1 GiB of output", 1, commands, samples)
+		report(e.title+": 1 GiB of output", 1, commands, samples)
 		return nil
 	})
 }
