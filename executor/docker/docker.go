@@ -67,6 +67,7 @@ type Executor struct {
 	absences  absences
 	unsettled unsettled
 	shared    shared
+	known     known
 }
 
 // New makes an executor for a Docker engine. It does not connect yet: Probe

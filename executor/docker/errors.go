@@ -122,6 +122,14 @@ func (e *Executor) aboutContainer(ctx context.Context, err error) error {
 	return e.translate(ctx, err)
 }
 
+// aboutImage is translate for pulls.
+func (e *Executor) aboutImage(ctx context.Context, err error) error {
+	if text := plain(err); strings.HasSuffix(text, ": not found") { // what containerd says
+		return &engineError{text: text, kind: executor.ErrImageNotFound, err: err}
+	}
+	return e.translate(ctx, err)
+}
+
 // plain takes out what engines and client put around the point.
 func plain(err error) string {
 	text := strings.TrimPrefix(err.Error(), "Error response from daemon: ")

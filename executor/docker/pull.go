@@ -38,7 +38,7 @@ func (e *Executor) pull(ctx context.Context, req executor.ImageRequest) error {
 	tell(req, executor.Progress{Message: "pulling " + req.Ref})
 	stream, err := e.api.ImagePull(ctx, req.Ref, options)
 	if err != nil {
-		return e.translate(ctx, err)
+		return e.aboutImage(ctx, err)
 	}
 	defer func() { _ = stream.Close() }() // it is read to its end, or has failed
 	layers := transfer{req: req}
@@ -47,7 +47,7 @@ func (e *Executor) pull(ctx context.Context, req executor.ImageRequest) error {
 		case err != nil:
 			return e.translate(ctx, err)
 		case message.Error != nil:
-			return e.translate(ctx, message.Error)
+			return e.aboutImage(ctx, message.Error)
 		}
 		layers.add(message)
 	}

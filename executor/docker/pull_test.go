@@ -203,10 +203,11 @@ func TestPinnedOutlivesItsTag(t *testing.T) {
 		}
 		_, moved := h.push(t, "some/image:1", marked(t, e.name+" second"))
 
+		// Who asks has not looked at the image before.
 		check := func(when string) {
 			t.Helper()
 			for _, policy := range []executor.PullPolicy{executor.PullMissing, executor.PullAuto, executor.PullAlways} {
-				again := mustResolve(t, x, first.Pinned, policy)
+				again := mustResolve(t, e.executor(t), first.Pinned, policy)
 				if again.Pinned != first.Pinned || again.Config.Env["MARK"] != e.name+" first" {
 					t.Errorf("%s, policy %q: got %+v, want the first image", when, policy, again)
 				}
@@ -219,14 +220,14 @@ func TestPinnedOutlivesItsTag(t *testing.T) {
 		check("the tag has moved here too")
 		for _, policy := range []executor.PullPolicy{executor.PullMissing, executor.PullAuto} {
 			e.removeImages(t)
-			if again := mustResolve(t, x, first.Pinned, policy); again.Config.Env["MARK"] != e.name+" first" {
+			if again := mustResolve(t, e.executor(t), first.Pinned, policy); again.Config.Env["MARK"] != e.name+" first" {
 				t.Errorf("removed here, policy %q: got %+v, want the first image", policy, again)
 			}
 		}
 		check("pulled by its digest")
 		h.stop()
 		for _, policy := range []executor.PullPolicy{executor.PullNever, executor.PullMissing, executor.PullAuto} {
-			mustResolve(t, x, first.Pinned, policy)
+			mustResolve(t, e.executor(t), first.Pinned, policy)
 		}
 	})
 }
@@ -343,6 +344,32 @@ func TestLocalImageIsNotPulled(t *testing.T) {
 		e.removeImages(t)
 		if _, _, err := resolve(t, e.executor(t), img.Pinned, executor.PullAuto); !errors.Is(err, executor.ErrImageNotFound) {
 			t.Errorf("removed: %v, want %v", err, executor.ErrImageNotFound)
+		}
+	})
+}
+
+// Docker with containerd's images gives digests to those that were never in a
+// registry too, and tells only from API 1.53 on that they were not: before, they
+// are asked for and then used as they are.
+func TestLocalImageOfUnknownOrigin(t *testing.T) {
+	onEngine(t, "moby", func(t *testing.T, e engine) {
+		x, err := docker.New(docker.Options{Host: (&disguise{min: "1.44", max: "1.52"}).start(t, e)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ref := deadHost(t) + "/local/image:1"
+		e.loadAs(t, ref, marked(t, "origin"))
+		img, told, err := resolve(t, x, ref, executor.PullAuto)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if img.Config.Env["MARK"] != "origin" || len(told.messages) != 1 || len(told.warnings) != 1 {
+			t.Errorf("got %+v, told %q %q", img, told.messages, told.warnings)
+		}
+		for _, policy := range []executor.PullPolicy{executor.PullMissing, executor.PullAuto, executor.PullNever} {
+			if again := mustResolve(t, x, img.Pinned, policy); again.Pinned != img.Pinned {
+				t.Errorf("policy %q: pinned as %s, want %s", policy, again.Pinned, img.Pinned)
+			}
 		}
 	})
 }

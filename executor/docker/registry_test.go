@@ -216,6 +216,19 @@ func marked(t testing.TB, mark string) v1.Image {
 // busyboxArchive is an archive of an image with a shell and its tools.
 func busyboxArchive(t testing.TB) string {
 	t.Helper()
+	archive := filepath.Join(t.TempDir(), "image.tar")
+	tag, err := name.NewTag("kog-test.invalid/busybox:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tarball.WriteToFile(archive, tag, busyboxImage(t)); err != nil {
+		t.Fatal(err)
+	}
+	return archive
+}
+
+func busyboxImage(t testing.TB) v1.Image {
+	t.Helper()
 	path, err := exec.LookPath("busybox")
 	if err != nil {
 		t.Skip(err)
@@ -224,15 +237,7 @@ func busyboxArchive(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive := filepath.Join(t.TempDir(), "image.tar")
-	tag, err := name.NewTag("kog-test.invalid/busybox:1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := tarball.WriteToFile(archive, tag, imageOf(t, t.Name(), map[string][]byte{"bin/busybox": program})); err != nil {
-		t.Fatal(err)
-	}
-	return archive
+	return imageOf(t, t.Name(), map[string][]byte{"bin/busybox": program})
 }
 
 func imageOf(t testing.TB, mark string, files map[string][]byte) v1.Image {

@@ -36,10 +36,14 @@ func (e *Executor) Resolve(ctx context.Context, req executor.ImageRequest) (exec
 	if ctx.Err() != nil {
 		return executor.Image{}, context.Cause(ctx)
 	}
+	if img, ok := e.known.find(req); ok {
+		return img, nil
+	}
 	img, err := e.resolve(ctx, req)
 	if err != nil {
 		return executor.Image{}, fmt.Errorf("image %s: %w", req.Ref, err)
 	}
+	e.known.add(req.Ref, img)
 	return img, nil
 }
 

@@ -48,16 +48,26 @@ func (e *Executor) Start(ctx context.Context, spec executor.Spec) (executor.Proc
 }
 
 func (e *Executor) start(ctx context.Context, spec executor.Spec) (*process, error) {
-	waiting := patience{}
+	waiting, regained := patience{}, false
 	for {
 		refusal := e.nearby.refusal()
 		c, err := e.inspect(ctx, spec.ID)
 		switch {
 		case errors.Is(err, executor.ErrNotFound):
 			p, err := e.make(ctx, spec)
-			if !errors.Is(err, errTaken) && !refusal(err) {
-				return p, err
+			if err == nil {
+				return p, nil
 			}
+			if errors.Is(err, errTaken) || refusal(err) {
+				continue
+			}
+			if regained {
+				return nil, err
+			}
+			if err := e.regain(ctx, spec, err); err != nil {
+				return nil, err
+			}
+			regained = true
 		case err != nil:
 			return nil, err
 		case c.Config.Labels[labelRole] != roleStep:

@@ -1,0 +1,86 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"sync"
+
+	"gitlab.com/f5-pwe/kog/v3/executor"
+)
+
+// known are the images that were looked at, under references that always mean the
+// same one. Before the next start the engine is not asked for them again, which
+// takes as long as making a container where images are containerd's. Whether one
+// is still there, the start itself finds out.
+type known struct {
+	mu     sync.Mutex
+	images map[string]executor.Image // by reference
+	// builtins are the references of built-in images, by Image.Pinned.
+	builtins map[string]string
+}
+
+// find gives an image that is known under a reference. Whoever insists on a pull
+// is not served.
+func (k *known) find(req executor.ImageRequest) (executor.Image, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	img, ok := k.images[req.Ref]
+	if !ok || req.Pull == executor.PullAlways {
+		return executor.Image{}, false
+	}
+	return copied(img), true
+}
+
+func (k *known) add(ref string, img executor.Image) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.images == nil {
+		k.images, k.builtins = map[string]executor.Image{}, map[string]string{}
+	}
+	if strings.HasPrefix(ref, builtinPrefix) {
+		k.images[ref], k.builtins[img.Pinned] = copied(img), ref
+	}
+	img.Ref = img.Pinned
+	k.images[img.Ref] = copied(img)
+}
+
+// forget gives the reference under which an image that was known can be had
+// again.
+func (k *known) forget(pinned string) (ref string, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, ok = k.images[pinned]; !ok {
+		return "", false
+	}
+	ref = cmp.Or(k.builtins[pinned], pinned)
+	delete(k.images, ref)
+	delete(k.images, pinned)
+	return ref, true
+}
+
+// copied shares nothing that the caller may change.
+func copied(img executor.Image) executor.Image {
+	if img.Config != nil {
+		config := *img.Config
+		config.Env = maps.Clone(config.Env)
+		img.Config = &config
+	}
+	return img
+}
+
+// regain makes a spec's image available again, if it was known and a start has
+// failed because it is gone.
+func (e *Executor) regain(ctx context.Context, spec executor.Spec, failure error) error {
+	if !errors.Is(failure, executor.ErrImageNotFound) {
+		return failure
+	}
+	ref, ok := e.known.forget(spec.Image)
+	if !ok {
+		return failure
+	}
+	_, err := e.Resolve(ctx, executor.ImageRequest{Ref: ref, Pull: spec.Pull, Progress: spec.Progress})
+	return err
+}
