@@ -436,3 +436,58 @@ func TestLeaveWhileStopping(t *testing.T) {
 		})
 	}
 }
+
+// source is an engine that forgets an image as soon as it has resolved it.
+type source struct {
+	executor.Executor
+	// pins are what the job's reference stands for, one time after the other.
+	pins  []string
+	asked *[]string
+}
+
+func (s source) Resolve(_ context.Context, req executor.ImageRequest) (executor.Image, error) {
+	*s.asked = append(*s.asked, req.Ref)
+	if req.Ref != "works:1" {
+		return executor.Image{}, fmt.Errorf("image %s: %w", req.Ref, executor.ErrImageNotFound)
+	}
+	n := len(slices.DeleteFunc(slices.Clone(*s.asked), func(ref string) bool { return ref != req.Ref }))
+	return executor.Image{Ref: req.Ref, Pinned: s.pins[n-1]}, nil
+}
+
+func (s source) Start(ctx context.Context, spec executor.Spec) (executor.Process, error) {
+	spec.Image = "works:1"
+	return s.Executor.Start(ctx, spec)
+}
+
+// TestImageIsGone: a run goes on with the image that it began with, or not.
+func TestImageIsGone(t *testing.T) {
+	const document = "name: t\nworkflows: {run: {start: {action: a, success: b}, b: {action: a}}}\nactions: {a: {image: 'works:1'}}\n"
+	for name, tc := range map[string]struct {
+		pins, asked []string
+		want        string
+	}{
+		"the same": {[]string{"id-1", "id-1"}, []string{"works:1", "id-1", "works:1"}, "run/b success 0 ok\nend success ok\n"},
+		"another": {
+			[]string{"id-1", "id-2"}, []string{"works:1", "id-1", "works:1"},
+			"run/b abort 125 cannot start: image id-1: image not found\nend abort cannot start: image id-1: image not found\n",
+		},
+		"of a registry": {
+			[]string{"r@sha256:1"}, []string{"works:1", "r@sha256:1"},
+			"run/b abort 125 cannot start: image r@sha256:1: image not found\nend abort cannot start: image r@sha256:1: image not found\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, document)
+				defer w.host.Close()
+				var asked []string
+				w.change = func(cfg *engine.Config) { cfg.Executor = source{cfg.Executor, tc.pins, &asked} }
+				_, events := w.finish()
+				wantEnd(t, events, "run/start success 0 ok\n"+tc.want)
+				if !slices.Equal(asked, tc.asked) {
+					t.Errorf("asked for %q, want %q", asked, tc.asked)
+				}
+			})
+		})
+	}
+}

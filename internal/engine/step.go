@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -123,14 +124,31 @@ func (v visit) bringUp(ctx context.Context, tell func(executor.Progress)) starte
 	return got
 }
 
-func (v visit) bringUpOnce(ctx context.Context, tell func(executor.Progress)) started {
-	ref := v.open.Image
-	if pinned, ok := v.state.Images[ref]; ok {
-		ref = pinned
+// image makes available what the step's reference means in this run. An image
+// that was in no registry, and is gone from the engine, is asked for where it came
+// from, which counts if it is the same.
+func (v visit) image(ctx context.Context, tell func(executor.Progress)) (executor.Image, error) {
+	resolve := func(ref string) (executor.Image, error) {
+		return v.cfg.Executor.Resolve(ctx, executor.ImageRequest{
+			Ref: ref, Pull: executor.PullPolicy(v.state.Started.Options.Pull), Progress: tell,
+		})
 	}
-	img, err := v.cfg.Executor.Resolve(ctx, executor.ImageRequest{
-		Ref: ref, Pull: executor.PullPolicy(v.state.Started.Options.Pull), Progress: tell,
-	})
+	pinned, ok := v.state.Images[v.open.Image]
+	if !ok {
+		return resolve(v.open.Image)
+	}
+	img, err := resolve(pinned)
+	if !errors.Is(err, executor.ErrImageNotFound) || strings.Contains(pinned, "@") {
+		return img, err
+	}
+	if again, sourceErr := resolve(v.open.Image); sourceErr == nil && again.Pinned == pinned {
+		return again, nil
+	}
+	return executor.Image{}, err
+}
+
+func (v visit) bringUpOnce(ctx context.Context, tell func(executor.Progress)) started {
+	img, err := v.image(ctx, tell)
 	if err != nil {
 		return started{clean: true, err: err}
 	}
