@@ -18,8 +18,8 @@ import (
 type known struct {
 	mu     sync.Mutex
 	images map[string]executor.Image // by reference
-	// builtins are the references of built-in images, by Image.Pinned.
-	builtins map[string]string
+	// origins say where images that were in no registry come from, by Image.Pinned.
+	origins map[string]string
 }
 
 // find gives an image that is known under a reference. Whoever insists on a pull
@@ -38,10 +38,13 @@ func (k *known) add(ref string, img executor.Image) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.images == nil {
-		k.images, k.builtins = map[string]executor.Image{}, map[string]string{}
+		k.images, k.origins = map[string]executor.Image{}, map[string]string{}
 	}
 	if strings.HasPrefix(ref, builtinPrefix) {
-		k.images[ref], k.builtins[img.Pinned] = copied(img), ref
+		k.images[ref] = copied(img)
+	}
+	if strings.HasPrefix(ref, builtinPrefix) || strings.HasPrefix(ref, archivePrefix) {
+		k.origins[img.Pinned] = ref
 	}
 	img.Ref = img.Pinned
 	k.images[img.Ref] = copied(img)
@@ -55,7 +58,7 @@ func (k *known) forget(pinned string) (ref string, ok bool) {
 	if _, ok = k.images[pinned]; !ok {
 		return "", false
 	}
-	ref = cmp.Or(k.builtins[pinned], pinned)
+	ref = cmp.Or(k.origins[pinned], pinned)
 	delete(k.images, ref)
 	delete(k.images, pinned)
 	return ref, true
@@ -81,6 +84,9 @@ func (e *Executor) regain(ctx context.Context, spec executor.Spec, failure error
 	if !ok {
 		return failure
 	}
-	_, err := e.Resolve(ctx, executor.ImageRequest{Ref: ref, Pull: spec.Pull, Progress: spec.Progress})
+	img, err := e.Resolve(ctx, executor.ImageRequest{Ref: ref, Pull: spec.Pull, Progress: spec.Progress})
+	if err == nil && img.Pinned != spec.Image {
+		return failure // there is another one by now
+	}
 	return err
 }

@@ -56,13 +56,17 @@ func TestKnownImageIsGone(t *testing.T) {
 				t.Errorf("never pulled: %v, want %v", err, executor.ErrImageNotFound)
 			}
 		}
-		if _, err := e.api(t).ImageRemove(t.Context(), builtin.Pinned, client.ImageRemoveOptions{Force: true}); err != nil {
-			t.Fatal(err)
-		}
-		for _, ref := range []string{builtin.Pinned, "builtin:auto-result"} {
-			if _, err := start(ref, executor.PullNever); err != nil {
-				t.Errorf("built-in image as %s: %v", ref, err)
+		archived := mustResolve(t, x, "docker-archive:"+busyboxArchive(t), executor.PullAuto)
+		for _, gone := range []executor.Image{builtin, archived} {
+			if _, err := e.api(t).ImageRemove(t.Context(), gone.Pinned, client.ImageRemoveOptions{Force: true}); err != nil {
+				t.Fatal(err)
 			}
+			if _, err := start(gone.Pinned, executor.PullNever); err != nil {
+				t.Errorf("%s: %v", gone.Ref, err)
+			}
+		}
+		if _, err := start(builtin.Ref, executor.PullNever); err != nil {
+			t.Error(err)
 		}
 		for _, left := range e.leftovers(t) {
 			t.Errorf("left behind: %s", left)
