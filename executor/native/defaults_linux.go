@@ -69,8 +69,9 @@ func (s *shim) standardMounts() []*configs.Mount {
 // and may be mounted by the owner of that only; who is not gets the host's.
 //
 // All of a network namespace are one file system, which is read-only for
-// everybody if whoever mounts it first asks for that. So it is mounted to be
-// written, and this mount of it made read-only after.
+// everybody if whoever mounts it first asks for that. So root mounts it to be
+// written, and makes this mount of it read-only after. Without root the container
+// is alone in its namespace, and may not be granted more than the host has.
 func (s *shim) sysMounts(flags int) []*configs.Mount {
 	if s.Rootless && s.Network != "none" {
 		m := bind("/sys", "/sys")
@@ -79,9 +80,10 @@ func (s *shim) sysMounts(flags int) []*configs.Mount {
 		m.RecAttr = readOnlyBelow()
 		return []*configs.Mount{m}
 	}
-	mounts := []*configs.Mount{{Device: "sysfs", Source: "sysfs", Destination: "/sys", Flags: flags &^ unix.MS_RDONLY}}
-	if flags&unix.MS_RDONLY != 0 {
-		mounts = append(mounts, &configs.Mount{Device: "bind", Source: "/sys", Destination: "/sys", Flags: flags | unix.MS_BIND | unix.MS_REMOUNT})
+	sysfs := &configs.Mount{Device: "sysfs", Source: "sysfs", Destination: "/sys", Flags: flags}
+	if s.Rootless || flags&unix.MS_RDONLY == 0 {
+		return []*configs.Mount{sysfs}
 	}
-	return mounts
+	sysfs.Flags &^= unix.MS_RDONLY
+	return []*configs.Mount{sysfs, {Device: "bind", Source: "/sys", Destination: "/sys", Flags: flags | unix.MS_BIND | unix.MS_REMOUNT}}
 }

@@ -138,7 +138,7 @@ const apartVariable = "KOG_NATIVE_TEST_APART"
 func TestPrivilegedBesideOthers(t *testing.T) {
 	asRoot(t)
 	if os.Getenv(apartVariable) == "" {
-		cmd := exec.CommandContext(t.Context(), self(t), "-test.run", "^"+t.Name()+"$", "-test.v=true")
+		cmd := exec.CommandContext(t.Context(), self(t), "-test.run", "^"+t.Name()+"$", "-test.v=true", "-test.timeout=5m")
 		cmd.Env = append(childEnv(), apartVariable+"=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 		out, err := cmd.CombinedOutput()
@@ -151,7 +151,7 @@ func TestPrivilegedBesideOthers(t *testing.T) {
 	const script = "grep -c ' /sys sysfs rw,' /proc/self/mounts; touch /sys/kernel 2>/dev/null || echo denied"
 	first := f.start(t, f.spec(nextID(), script+"; exec sleep 1000"))
 	out, in := io.Pipe()
-	go func() { _ = first.Follow(t.Context(), in, io.Discard) }()
+	go func() { _ = in.CloseWithError(first.Follow(t.Context(), in, io.Discard)) }() // never fails
 	if got := readLines(t, out, 2); got != "0\ndenied\n" {
 		t.Errorf("the first container: %q", got)
 	}
