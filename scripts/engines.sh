@@ -51,17 +51,8 @@ fi
 if ((EUID == 0)) && [[ -z $given${KOG_ENGINES_APART:-} ]] && command -v ip unshare >/dev/null; then
 	KOG_ENGINES_APART=1 exec unshare --net --mount "$0" "$@"
 fi
-if [[ -n ${KOG_ENGINES_APART:-} ]]; then
-	ip link set lo up
-	# The outer /sys is of another network. All of one network are one file
-	# system: mounted here first, to be written, none of the engines makes it
-	# read-only for the others.
-	sys=$(mktemp -d)
-	mount -t sysfs sysfs "$sys"
-	mount --rbind /sys/fs/cgroup "$sys/fs/cgroup"
-	mount --move "$sys" /sys
-	rmdir "$sys"
-fi
+apart=${KOG_ENGINES_APART:-}
+unset KOG_ENGINES_APART # it says nothing of what the command starts
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/kog-engines.XXXXXX")
 chmod 711 "$dir" # as /var/lib: what engines keep there is theirs, that it is there is not secret
@@ -108,6 +99,20 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
+
+if [[ -n $apart ]]; then
+	ip link set lo up
+	# The outer /sys is of another network. All of one network are one file
+	# system: mounted here first, to be written, none of the engines makes it
+	# read-only for the others.
+	mkdir "$dir/sys"
+	mount -t sysfs sysfs "$dir/sys"
+	mount --rbind /sys/fs/cgroup "$dir/sys/fs/cgroup"
+	mount --move "$dir/sys" /sys
+	# Engines take the containerd of the system if they see one.
+	mkdir -p /run/containerd
+	mount -t tmpfs -o mode=711 tmpfs /run/containerd
+fi
 
 # launch starts an engine in the background. It ends with this script, even if
 # that is killed.
@@ -168,8 +173,8 @@ socket podman KOG_TEST_PODMAN podman env CONTAINERS_CONF="$here/podman-container
 # Beside another Docker it needs a bridge of its own, and leaves the firewall to
 # that. Outside of a network of its own the bridge would stay.
 if wanted moby && [[ -z ${KOG_TEST_MOBY:-} && -n ${KOG_MOBY:-} ]]; then
-	if [[ -z ${KOG_ENGINES_APART:-} ]]; then
-		echo "engines: no moby: it is not started where another engine is given" >&2
+	if [[ -z $apart ]]; then
+		echo "engines: no moby: it needs root, and no engine that is given" >&2
 	else
 		ip link add name kog-moby type bridge
 		ip address add 10.87.0.1/16 dev kog-moby

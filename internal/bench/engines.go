@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,7 +38,7 @@ func (b *bench) each(measure func(e engine, env []string) error) error {
 		speaks := exec.Command("docker", "version")
 		speaks.Env = append(os.Environ(), env...)
 		if out, err := speaks.CombinedOutput(); err != nil {
-			fmt.Printf("\n%s: docker's command does not speak to it: %s\n", e.title, strings.TrimSpace(string(out)))
+			fmt.Printf("\n%s: docker's command does not speak to it: %v: %s\n", e.title, err, bytes.TrimSpace(out))
 			continue
 		}
 		if err := measure(e, env); err != nil {
