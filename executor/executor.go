@@ -21,8 +21,9 @@ type Executor interface {
 	Probe(ctx context.Context) (Info, error)
 
 	// Resolve makes an image available under the request's pull policy and
-	// says exactly which one it is. It is called once per image and run; later
-	// calls carry the pinned reference. It may take minutes; progress goes to
+	// says exactly which one it is. In a run an image is asked for as the job has
+	// it once, and then by its pinned reference, unless that finds nothing any
+	// more. It may take minutes; progress goes to
 	// the request's Progress function.
 	//
 	// Errors: ErrImageNotFound, ErrUnauthorized, ErrUnreachable, ErrDiskFull,

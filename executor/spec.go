@@ -74,7 +74,8 @@ type Spec struct {
 	// Labels mark the container for Sweep. They hold no secrets, and their
 	// names no equals sign.
 	Labels map[string]string
-	// Pull is for executors that pull at start, not in Resolve (Kubernetes).
+	// Pull is for executors that pull at start, not in Resolve (Kubernetes), and for
+	// an image that was removed since it was resolved.
 	Pull PullPolicy
 	// Grace is how long the container has after SIGTERM when the engine ends it
 	// by itself: when its node is drained, or when Limit has passed.

@@ -122,12 +122,16 @@ func (e *Executor) aboutContainer(ctx context.Context, err error) error {
 	return e.translate(ctx, err)
 }
 
-// aboutImage is translate for pulls.
+// aboutImage is translate for pulls. containerd's words for what a registry does
+// not have are those for anything else that it misses.
 func (e *Executor) aboutImage(ctx context.Context, err error) error {
-	if text := plain(err); strings.HasSuffix(text, ": not found") { // what containerd says
-		return &engineError{text: text, kind: executor.ErrImageNotFound, err: err}
+	err = e.translate(ctx, err)
+	var said *engineError
+	if errors.As(err, &said) && said.kind == nil &&
+		strings.HasPrefix(said.text, "failed to resolve reference") && strings.HasSuffix(said.text, ": not found") {
+		said.kind = executor.ErrImageNotFound
 	}
-	return e.translate(ctx, err)
+	return err
 }
 
 // plain takes out what engines and client put around the point.

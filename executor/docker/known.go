@@ -1,10 +1,10 @@
 package docker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,7 +18,8 @@ import (
 type known struct {
 	mu     sync.Mutex
 	images map[string]executor.Image // by reference
-	// origins say where images that were in no registry come from, by Image.Pinned.
+	// origins are the references under which those that are gone can be had
+	// again, by Image.Pinned. They are kept: several starts may miss one image.
 	origins map[string]string
 }
 
@@ -45,23 +46,22 @@ func (k *known) add(ref string, img executor.Image) {
 	}
 	if strings.HasPrefix(ref, builtinPrefix) || strings.HasPrefix(ref, archivePrefix) {
 		k.origins[img.Pinned] = ref
+	} else if k.origins[img.Pinned] == "" {
+		k.origins[img.Pinned] = img.Pinned
 	}
 	img.Ref = img.Pinned
 	k.images[img.Ref] = copied(img)
 }
 
-// forget gives the reference under which an image that was known can be had
+// forget gives the reference under which an image that was known once can be had
 // again.
-func (k *known) forget(pinned string) (ref string, ok bool) {
+func (k *known) forget(pinned string) (origin string, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if _, ok = k.images[pinned]; !ok {
-		return "", false
-	}
-	ref = cmp.Or(k.origins[pinned], pinned)
-	delete(k.images, ref)
+	origin, ok = k.origins[pinned]
+	delete(k.images, origin)
 	delete(k.images, pinned)
-	return ref, true
+	return origin, ok
 }
 
 // copied shares nothing that the caller may change.
@@ -69,6 +69,7 @@ func copied(img executor.Image) executor.Image {
 	if img.Config != nil {
 		config := *img.Config
 		config.Env = maps.Clone(config.Env)
+		config.Entrypoint, config.Cmd = slices.Clone(config.Entrypoint), slices.Clone(config.Cmd)
 		img.Config = &config
 	}
 	return img

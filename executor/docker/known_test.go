@@ -2,7 +2,9 @@ package docker_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/moby/moby/client"
@@ -68,6 +70,25 @@ func TestKnownImageIsGone(t *testing.T) {
 		if _, err := start(builtin.Ref, executor.PullNever); err != nil {
 			t.Error(err)
 		}
+		if _, err := e.api(t).ImageRemove(t.Context(), archived.Pinned, client.ImageRemoveOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for i := range 3 { // all miss it, and one of them does so first
+			all.Go(func() {
+				p, err := x.Start(t.Context(), executor.Spec{
+					ID: fmt.Sprintf("kogtest-known-%d", i), Image: archived.Pinned, Pull: executor.PullNever, Network: executor.NetworkNone,
+					Entrypoint: []string{"/bin/busybox", "true"}, Labels: map[string]string{"kog.test/case": "known"},
+				})
+				if err == nil {
+					err = p.Remove(t.Context())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
 		for _, left := range e.leftovers(t) {
 			t.Errorf("left behind: %s", left)
 		}

@@ -353,21 +353,25 @@ func TestLocalImageIsNotPulled(t *testing.T) {
 // are asked for and then used as they are.
 func TestLocalImageOfUnknownOrigin(t *testing.T) {
 	onEngine(t, "moby", func(t *testing.T, e engine) {
-		x, err := docker.New(docker.Options{Host: (&disguise{min: "1.44", max: "1.52"}).start(t, e)})
-		if err != nil {
-			t.Fatal(err)
+		host := (&disguise{min: "1.44", max: "1.52"}).start(t, e)
+		fresh := func() executor.Executor {
+			x, err := docker.New(docker.Options{Host: host})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return x
 		}
 		ref := deadHost(t) + "/local/image:1"
 		e.loadAs(t, ref, marked(t, "origin"))
-		img, told, err := resolve(t, x, ref, executor.PullAuto)
+		img, told, err := resolve(t, fresh(), ref, executor.PullAuto)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if img.Config.Env["MARK"] != "origin" || len(told.messages) != 1 || len(told.warnings) != 1 {
+		if !strings.Contains(img.Pinned, "/local/image@sha256:") || img.Config.Env["MARK"] != "origin" || len(told.messages) != 1 || len(told.warnings) != 1 {
 			t.Errorf("got %+v, told %q %q", img, told.messages, told.warnings)
 		}
 		for _, policy := range []executor.PullPolicy{executor.PullMissing, executor.PullAuto, executor.PullNever} {
-			if again := mustResolve(t, x, img.Pinned, policy); again.Pinned != img.Pinned {
+			if again := mustResolve(t, fresh(), img.Pinned, policy); again.Pinned != img.Pinned {
 				t.Errorf("policy %q: pinned as %s, want %s", policy, again.Pinned, img.Pinned)
 			}
 		}

@@ -108,7 +108,7 @@ func (e *Executor) pullOr(ctx context.Context, req executor.ImageRequest, here *
 // pinned reports whether a reference always means the same image.
 func pinned(ref string) bool { return strings.Contains(ref, "@sha256:") || imageID().MatchString(ref) }
 
-// onlyHere reports whether an image is known never to have been in a registry.
+// onlyHere reports whether there is no sign that an image was ever in a registry.
 func (e *Executor) onlyHere(img image.InspectResponse) bool {
 	switch {
 	case e.flavour.localDigests:
@@ -118,6 +118,24 @@ func (e *Executor) onlyHere(img image.InspectResponse) bool {
 	}
 	// Docker keeps it as containerd does, and gives each image a digest.
 	return !e.speaksLess(identityVersion) && (img.Identity == nil || len(img.Identity.Pull) == 0)
+}
+
+// digestOfRegistry reports whether the digest that an image has in the repository
+// of a reference is one that a registry has, or may be.
+func (e *Executor) digestOfRegistry(ref string, img image.InspectResponse) bool {
+	switch {
+	case e.flavour.localDigests:
+		return false
+	case img.Descriptor == nil || e.speaksLess(identityVersion):
+		return true
+	case img.Identity == nil:
+		return false
+	}
+	want, err := name.ParseReference(ref)
+	return err == nil && slices.ContainsFunc(img.Identity.Pull, func(from image.PullIdentity) bool {
+		got, err := name.NewRepository(from.Repository)
+		return err == nil && got.Name() == want.Context().Name()
+	})
 }
 
 // identityVersion is the API version from which on Docker tells where an image
@@ -145,7 +163,7 @@ func (e *Executor) image(ref string, img image.InspectResponse, pulled bool) exe
 	}
 	if pinned(ref) {
 		out.Pinned = ref
-	} else if digest := repoDigest(ref, img.RepoDigests); digest != "" && (pulled || !e.flavour.localDigests && !e.onlyHere(img)) {
+	} else if digest := repoDigest(ref, img.RepoDigests); digest != "" && (pulled || e.digestOfRegistry(ref, img)) {
 		out.Pinned = digest
 	}
 	if c := img.Config; c != nil {

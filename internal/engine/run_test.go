@@ -468,11 +468,13 @@ func TestImageIsGone(t *testing.T) {
 	}{
 		"the same": {[]string{"id-1", "id-1"}, []string{"works:1", "id-1", "works:1"}, "run/b success 0 ok\nend success ok\n"},
 		"another": {
-			[]string{"id-1", "id-2"}, []string{"works:1", "id-1", "works:1"},
+			[]string{"id-1", "id-2"},
+			[]string{"works:1", "id-1", "works:1"},
 			"run/b abort 125 cannot start: image id-1: image not found\nend abort cannot start: image id-1: image not found\n",
 		},
 		"of a registry": {
-			[]string{"r@sha256:1"}, []string{"works:1", "r@sha256:1"},
+			[]string{"r@sha256:1"},
+			[]string{"works:1", "r@sha256:1"},
 			"run/b abort 125 cannot start: image r@sha256:1: image not found\nend abort cannot start: image r@sha256:1: image not found\n",
 		},
 	} {

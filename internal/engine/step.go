@@ -126,23 +126,26 @@ func (v visit) bringUp(ctx context.Context, tell func(executor.Progress)) starte
 
 // image makes available what the step's reference means in this run. An image
 // that was in no registry, and is gone from the engine, is asked for where it came
-// from, which counts if it is the same.
+// from, an archive or kog itself, and counts if it is the same.
 func (v visit) image(ctx context.Context, tell func(executor.Progress)) (executor.Image, error) {
-	resolve := func(ref string) (executor.Image, error) {
-		return v.cfg.Executor.Resolve(ctx, executor.ImageRequest{
-			Ref: ref, Pull: executor.PullPolicy(v.state.Started.Options.Pull), Progress: tell,
-		})
+	resolve := func(ref string, policy executor.PullPolicy) (executor.Image, error) {
+		return v.cfg.Executor.Resolve(ctx, executor.ImageRequest{Ref: ref, Pull: policy, Progress: tell})
 	}
+	policy := executor.PullPolicy(v.state.Started.Options.Pull)
 	pinned, ok := v.state.Images[v.open.Image]
 	if !ok {
-		return resolve(v.open.Image)
+		return resolve(v.open.Image, policy)
 	}
-	img, err := resolve(pinned)
+	img, err := resolve(pinned, policy)
 	if !errors.Is(err, executor.ErrImageNotFound) || strings.Contains(pinned, "@") {
 		return img, err
 	}
-	if again, sourceErr := resolve(v.open.Image); sourceErr == nil && again.Pinned == pinned {
+	again, sourceErr := resolve(v.open.Image, executor.PullNever)
+	switch {
+	case sourceErr == nil && again.Pinned == pinned:
 		return again, nil
+	case sourceErr != nil && !errors.Is(sourceErr, executor.ErrImageNotFound):
+		return executor.Image{}, sourceErr
 	}
 	return executor.Image{}, err
 }
