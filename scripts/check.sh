@@ -72,8 +72,10 @@ step examples
 scripts/examples.sh
 
 step vet
+# What is compiled for this is never run: without optimisation it takes a quarter
+# less of a cold cache's time.
 for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do
-	GOOS=${platform%/*} GOARCH=${platform#*/} CGO_ENABLED=0 go vet ./...
+	GOOS=${platform%/*} GOARCH=${platform#*/} CGO_ENABLED=0 go vet -gcflags="all=-N -l" ./...
 done
 (cd test/kubeone && go vet ./...)
 
