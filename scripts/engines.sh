@@ -12,7 +12,7 @@
 # there if KOG_TEST_KUBE is 1: KUBECONFIG names its file, KUBEONE_DIR its folder
 # and KUBEONE_CONTAINERD the socket of its containerd, for images; see
 # test/kubeone. Tests that kill parts of a cluster start one of their own with the
-# program in KOG_KUBEONE.
+# program in KOG_KUBEONE, those that kill a Docker use the programs in KOG_MOBY too.
 #
 # An engine whose variable is set already is used as it is: that of the cluster
 # together with KUBECONFIG. One that is not installed, or cannot be started by
@@ -27,24 +27,23 @@ wanted() { [[ $engines == *" $1 "* ]]; }
 # Whoever gives an engine may give one that is elsewhere.
 given=${KOG_TEST_DOCKER:-}${KOG_TEST_MOBY:-}${KOG_TEST_PODMAN:-}${KOG_TEST_KUBE:-}
 
-# What is not installed is built here, where the network is.
-if wanted kube && [[ -z ${KOG_TEST_KUBE:-} && -z ${KOG_KUBEONE:-} ]]; then
-	if ((EUID != 0)) || ! command -v containerd >/dev/null; then
-		echo "engines: no kube: containerd is not installed, or you are not root" >&2
-	else
-		KOG_KUBEONE=$("$here/kubeone.sh")
-		export KOG_KUBEONE
+# build makes what an engine is started with and is not installed, here, where the
+# network is.
+build() {
+	local name=$1 given=$2 variable=$3 script=$4 needs=$5 path
+	if ! wanted "$name" || [[ -n $given || -n ${!variable:-} ]]; then
+		return
 	fi
-fi
-
-if wanted moby && [[ -z ${KOG_TEST_MOBY:-} && -z ${KOG_MOBY:-} ]]; then
-	if ((EUID != 0)) || ! command -v dockerd >/dev/null; then
-		echo "engines: no moby: it needs what comes with an installed dockerd, or you are not root" >&2
-	else
-		KOG_MOBY=$("$here/moby.sh")
-		export KOG_MOBY
+	if ((EUID != 0)) || ! command -v "$needs" >/dev/null; then
+		echo "engines: no $name: $needs is not installed, or you are not root" >&2
+		return
 	fi
-fi
+	path=$("$here/$script")
+	export "$variable=$path"
+}
+build kube "${KOG_TEST_KUBE:-}" KOG_KUBEONE kubeone.sh containerd
+# What comes with an installed Docker is used by the newest too.
+build moby "${KOG_TEST_MOBY:-}" KOG_MOBY moby.sh dockerd
 
 # Bridges, firewall rules and mounts of the engines are in namespaces of their
 # own, and go with them. Nothing in there needs the outside.
