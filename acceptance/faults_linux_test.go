@@ -71,9 +71,9 @@ func needsDaemon(t *testing.T, name string, there bool) {
 	}
 }
 
-// newDaemon starts an engine in a folder, with some settings in its
-// configuration. programs is as in daemon. It has no network, and a place of its own to have none in: it
-// would take away the bridge of another one.
+// newDaemon starts an engine of some programs in a folder, with some settings in
+// its configuration. It has no network, and a place of its own to have none in:
+// it would take away the bridge of another one.
 func newDaemon(t *testing.T, programs, dir, config string) *daemon {
 	t.Helper()
 	d := &daemon{t: t, programs: programs, dir: dir}

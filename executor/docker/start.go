@@ -55,19 +55,16 @@ func (e *Executor) start(ctx context.Context, spec executor.Spec) (*process, err
 		switch {
 		case errors.Is(err, executor.ErrNotFound):
 			p, err := e.make(ctx, spec)
-			if err == nil {
-				return p, nil
+			switch {
+			case errors.Is(err, errTaken), refusal(err): // look again
+			case err == nil || regained:
+				return p, err
+			default:
+				if err := e.regain(ctx, spec, err); err != nil {
+					return nil, err
+				}
+				regained = true
 			}
-			if errors.Is(err, errTaken) || refusal(err) {
-				continue
-			}
-			if regained {
-				return nil, err
-			}
-			if err := e.regain(ctx, spec, err); err != nil {
-				return nil, err
-			}
-			regained = true
 		case err != nil:
 			return nil, err
 		case c.Config.Labels[labelRole] != roleStep:
